@@ -1,0 +1,1 @@
+"""How a stage reads, writes and reaches the outside world."""

@@ -1,0 +1,27 @@
+"""Content -> id, and (seed, id) -> child seed: the same on every machine and in every run."""
+
+import hashlib
+
+ID_HEX_DIGITS = 20
+# vLLM and llama.cpp give sample i of one request the seed `seed + i`; spacing keeps requests apart.
+SEEDS_PER_REQUEST = 1024
+
+
+def _digest(parts: tuple[str, ...]) -> bytes:
+    hasher = hashlib.blake2b(digest_size=ID_HEX_DIGITS // 2)
+    for part in parts:
+        data = part.encode("utf-8", "surrogatepass")
+        hasher.update(len(data).to_bytes(8, "little"))
+        hasher.update(data)
+    return hasher.digest()
+
+
+def content_id(kind: str, *parts: str) -> str:
+    """20 hex digits that name this content; `kind` keeps equal texts of different tables apart."""
+    return _digest((kind, *parts)).hex()
+
+
+def child_seed(seed: int, *parts: str) -> int:
+    """A seed in [0, 2**31) for the thing `parts` name, at least 1024 away from any other such seed."""
+    value = int.from_bytes(_digest((str(seed), *parts))[:4], "little") >> 1
+    return value - value % SEEDS_PER_REQUEST

@@ -1,0 +1,23 @@
+"""observations: what each solution did on each call; says nothing about what it should have done."""
+
+import pyarrow as pa
+
+from pipeline.tables import Table
+
+OBSERVATIONS = Table(
+    name="observations",
+    key=("solution_id", "call_id"),
+    stage="execute",
+    schema=pa.schema(
+        [
+            pa.field("solution_id", pa.string(), nullable=False),
+            pa.field("call_id", pa.string(), nullable=False),
+            pa.field("task_id", pa.string(), nullable=False),
+            pa.field("status", pa.string(), nullable=False),  # pipeline.sandbox's closed vocabulary
+            pa.field("value_digest", pa.string()),  # status ok: equal digests are equal values of equal types
+            pa.field("value_repr", pa.string()),  # status ok: readable, cut at 200 characters
+            pa.field("cpu_s", pa.float64()),
+            pa.field("peak_bytes", pa.int64()),
+        ]
+    ),
+)

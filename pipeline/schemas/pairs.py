@@ -1,0 +1,42 @@
+"""pairs: preference pairs with scores, margins and confidence."""
+
+import pyarrow as pa
+
+from pipeline.tables import Table
+
+CORRECTNESS = "correctness"
+EFFICIENCY = "efficiency"
+
+PAIRS = Table(
+    name="pairs",
+    key=("pair_id",),
+    stage="pairs",
+    schema=pa.schema(
+        [
+            pa.field("pair_id", pa.string(), nullable=False),
+            pa.field("task_id", pa.string(), nullable=False),
+            pa.field("kind", pa.string(), nullable=False),  # correctness | efficiency
+            pa.field("prompt", pa.string(), nullable=False),
+            pa.field("chosen", pa.string(), nullable=False),
+            pa.field("rejected", pa.string(), nullable=False),
+            pa.field("chosen_id", pa.string(), nullable=False),
+            pa.field("rejected_id", pa.string(), nullable=False),
+            pa.field("chosen_score", pa.float64(), nullable=False),  # p_correct
+            pa.field("rejected_score", pa.float64(), nullable=False),
+            pa.field("margin", pa.float64(), nullable=False),
+            pa.field("confidence", pa.float64(), nullable=False),  # P(the pair is right)
+            pa.field("speedup", pa.float64()),  # rejected's time / chosen's time; null for correctness
+            pa.field("speedup_low", pa.float64()),
+            pa.field("speedup_high", pa.float64()),
+            pa.field("memory_ratio", pa.float64()),
+            pa.field("workload_id", pa.string()),
+            pa.field("chosen_scaling_exponent", pa.float64()),
+            pa.field("rejected_scaling_exponent", pa.float64()),
+            pa.field(
+                "is_rewrite", pa.bool_(), nullable=False
+            ),  # chosen is a verified rewrite of rejected's line
+            pa.field("model", pa.string(), nullable=False),
+            pa.field("split", pa.string(), nullable=False),  # train | validation, by task
+        ]
+    ),
+)

@@ -1,0 +1,219 @@
+"""Read (checked) and write (atomic, sharded Parquet, zstd) the tables under outputs/.
+
+A table is a directory of Parquet shards, sorted by its order columns, with unique keys and an explicit
+Arrow schema. `pd.read_parquet("outputs/<name>")` is all a user needs; stages use this module so that what is
+on disk is always a whole, valid table: rows go to a hidden sibling that replaces the table only at the end.
+"""
+
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.errors import TableError
+
+OUTPUTS = Path("outputs")
+ROWS_PER_GROUP = 2_000
+ROWS_PER_SHARD = 200_000
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Table:
+    """The contract of one table.
+
+    name: its directory under outputs/.
+    key: the columns that name a row; unique together with the table's order.
+    schema: its columns, in order; a field's metadata may carry a `doc`.
+    stage: the stage that writes it, for error messages.
+
+    Rows are sorted by (task_id, *key): a task's rows stand together, and tables can be merged by task in
+    one streaming pass.
+    """
+
+    name: str
+    key: tuple[str, ...]
+    schema: pa.Schema
+    stage: str
+
+    @property
+    def path(self) -> Path:
+        """Where the table lives, relative to the repository root."""
+        return OUTPUTS / self.name
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """The columns rows are sorted by."""
+        return self.key if self.key[0] == "task_id" else ("task_id", *self.key)
+
+
+def shards(table: Table) -> list[Path]:
+    """The table's Parquet files in row order.
+
+    Raises:
+        TableError: the table has not been written, or a shard's schema is another one.
+    """
+    paths = sorted(table.path.glob("*.parquet"))
+    if not paths:
+        raise TableError(
+            f"The table {table.name!r} is not there",
+            where=str(table.path.absolute()),
+            wanted="Parquet shards",
+            next_step=f"dvc repro {table.stage}   (or, if it was made before: dvc checkout)",
+        )
+    for path in paths:
+        found = pq.read_schema(path).remove_metadata()
+        if not found.equals(table.schema.remove_metadata()):
+            raise TableError(
+                f"The table {table.name!r} has other columns than this version of Pairsmith",
+                where=str(path),
+                got=_columns(found),
+                wanted=_columns(table.schema),
+                next_step=f"dvc repro {table.stage}",
+            )
+    return paths
+
+
+def read(table: Table, columns: Sequence[str] | None = None) -> pa.Table:
+    """The whole table (or some columns of it) in memory, in row order.
+
+    Raises:
+        TableError: as `shards`.
+    """
+    return pa.concat_tables(
+        [pq.read_table(path, columns=list(columns) if columns else None) for path in shards(table)]
+    )
+
+
+def rows(table: Table) -> Iterator[Row]:
+    """The table's rows as dicts, in row order, one row group in memory at a time."""
+    for path in shards(table):
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=ROWS_PER_GROUP):
+                yield from batch.to_pylist()
+
+
+def by_task(*tables: Table) -> Iterator[tuple[str, tuple[list[Row], ...]]]:
+    """(task_id, the task's rows of each table) for every task any of the tables names, in task order.
+
+    Streams: only one task's rows and one row group a table are in memory.
+    """
+    groups = [groupby(rows(table), key=lambda row: str(row["task_id"])) for table in tables]
+    heads = [_next_group(group) for group in groups]
+    while any(head is not None for head in heads):
+        task_id = min(head[0] for head in heads if head is not None)
+        found: list[list[Row]] = []
+        for index, head in enumerate(heads):
+            if head is not None and head[0] == task_id:
+                found.append(head[1])
+                heads[index] = _next_group(groups[index])
+            else:
+                found.append([])
+        yield task_id, tuple(found)
+
+
+def _next_group(group: Iterator[tuple[str, Iterator[Row]]]) -> tuple[str, list[Row]] | None:
+    head = next(group, None)
+    return None if head is None else (head[0], list(head[1]))
+
+
+@dataclass
+class Writer:
+    """Takes a table's rows in order and checks them; made by `writer`."""
+
+    table: Table
+    directory: Path
+    _buffer: list[Row] = field(default_factory=list)
+    _last: tuple[Any, ...] | None = None
+    _shard: int = 0
+
+    def append(self, new_rows: Iterable[Row]) -> None:
+        """Add rows; they must come sorted by the table's order, each once.
+
+        Raises:
+            TableError: a row is out of order, repeats the one before, or does not fit the schema.
+        """
+        for row in new_rows:
+            key = tuple(row[column] for column in self.table.order)
+            if self._last is not None and key <= self._last:
+                raise TableError(
+                    f"Rows of {self.table.name!r} are out of order or repeated",
+                    where=", ".join(self.table.order),
+                    got=f"{key} after {self._last}",
+                    wanted="strictly ascending keys",
+                )
+            self._last = key
+            self._buffer.append(row)
+            if len(self._buffer) >= ROWS_PER_SHARD:
+                self._flush()
+
+    def _flush(self) -> None:
+        unknown = {column for row in self._buffer for column in row} - set(self.table.schema.names)
+        path = self.directory / f"part-{self._shard:05d}.parquet"
+        try:
+            if unknown:
+                raise pa.ArrowInvalid(f"columns not in the schema: {', '.join(sorted(unknown))}")
+            batch = pa.Table.from_pylist(self._buffer, schema=self.table.schema)
+            pq.write_table(batch, path, compression="zstd", row_group_size=ROWS_PER_GROUP)
+        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+            raise TableError(
+                f"Rows of {self.table.name!r} do not fit its schema",
+                got=str(error),
+                wanted=_columns(self.table.schema),
+            ) from error
+        self._shard += 1
+        self._buffer = []
+
+    def close(self) -> None:
+        """Write what is left; an empty table still gets one shard that carries the schema."""
+        if self._buffer or self._shard == 0:
+            self._flush()
+
+
+@contextmanager
+def writer(table: Table) -> Iterator[Writer]:
+    """A Writer whose rows become the table when the block ends well; an exception leaves the old table be."""
+    fresh = table.path.with_name(f".{table.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    try:
+        sink = Writer(table, fresh)
+        yield sink
+        sink.close()
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
+    replace_directory(fresh, table.path)
+
+
+def write(table: Table, new_rows: Iterable[Row]) -> None:
+    """Make `new_rows` (any order) the whole table, atomically.
+
+    Raises:
+        TableError: a key repeats, or a row does not fit the schema.
+    """
+    ordered = sorted(new_rows, key=lambda row: tuple(row[column] for column in table.order))
+    with writer(table) as sink:
+        sink.append(ordered)
+
+
+def replace_directory(fresh: Path, target: Path) -> None:
+    """Put the finished directory `fresh` in the place of `target`, which may be there already."""
+    # A directory cannot be renamed over a non-empty one: the old table steps aside for one rename.
+    old = target.with_name(f".{target.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if target.exists():
+        target.rename(old)
+    fresh.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _columns(schema: pa.Schema) -> str:
+    return ", ".join(f"{column.name}: {column.type}" for column in schema)
