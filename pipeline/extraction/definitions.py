@@ -1,0 +1,186 @@
+"""Which statements of a module a function needs: what defines the names it reaches, and nothing else."""
+
+import ast
+import builtins
+import symtable
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pipeline.extraction.syntax import parsed, unwarned
+
+BUILTINS = frozenset(dir(builtins))
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+SCOPES = (*FUNCTIONS, ast.ClassDef)
+OWN_SCOPES = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+IMPORTS = (ast.Import, ast.ImportFrom)
+# Calls that talk to a person at a terminal: they show a function, they do not build what it needs.
+SHOWING = frozenset({"print", "input", "main", "exit", "quit"})
+# Where names come from that models use and forget to import.
+FORGOTTEN = {
+    **dict.fromkeys(("Any", "Callable", "Dict", "FrozenSet", "Iterable", "Iterator", "List"), "typing"),
+    **dict.fromkeys(("Literal", "Mapping", "NamedTuple", "Optional", "Sequence", "Set"), "typing"),
+    **dict.fromkeys(("Tuple", "Type", "TypeVar", "Union"), "typing"),
+    **dict.fromkeys(("Counter", "OrderedDict", "defaultdict", "deque", "namedtuple"), "collections"),
+    **dict.fromkeys(("cache", "cmp_to_key", "lru_cache", "partial", "reduce"), "functools"),
+    **dict.fromkeys(("heapify", "heappop", "heappush", "heappushpop", "nlargest", "nsmallest"), "heapq"),
+    **dict.fromkeys(("bisect", "bisect_left", "bisect_right", "insort"), "bisect"),
+    **dict.fromkeys(
+        ("accumulate", "chain", "combinations", "groupby", "permutations", "zip_longest"), "itertools"
+    ),
+    **dict.fromkeys(("ceil", "comb", "factorial", "floor", "gcd", "inf", "isqrt", "sqrt"), "math"),
+    "dataclass": "dataclasses",
+}
+
+
+@dataclass(frozen=True)
+class Definition:
+    """One top-level statement and the text it was written as.
+
+    reads: names it looks up in its module or among the builtins; its own local names are not among them.
+    """
+
+    statement: ast.stmt
+    code: str
+    reads: frozenset[str]
+
+
+def definitions(text: str, body: Sequence[ast.stmt]) -> list[Definition]:
+    """Each statement of `body` with its own lines of `text`, which it was parsed from."""
+    lines = text.split("\n")
+    codes = [_written(lines, statement) for statement in body]
+    return [Definition(s, code, _reads(s, code)) for s, code in zip(body, codes, strict=True)]
+
+
+def bound(statement: ast.stmt) -> set[str]:
+    """The names a statement binds in the scope it stands in."""
+    if isinstance(statement, SCOPES):
+        return {statement.name}
+    if isinstance(statement, IMPORTS):
+        return {(alias.asname or alias.name).partition(".")[0] for alias in statement.names}
+    names: set[str] = set()
+    pending: list[ast.AST] = [statement]
+    while pending:
+        for child in ast.iter_child_nodes(pending.pop()):
+            if isinstance(child, (*SCOPES, *IMPORTS)):
+                names |= bound(child)
+            elif isinstance(child, ast.Name) and isinstance(child.ctx, ast.Store):
+                names.add(child.id)
+            elif not isinstance(child, OWN_SCOPES):
+                pending.append(child)
+    return names
+
+
+def used(node: ast.AST) -> set[str]:
+    """The names that are read somewhere in `node`."""
+    return {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+
+
+def needed(
+    module: Sequence[Definition], wanted: set[str], entry_point: str, chosen: Definition | None = None
+) -> list[Definition]:
+    """The definitions, in order, that `wanted` names need; of the entry point's own, only `chosen`."""
+    kept = {id(chosen)} if chosen else set()
+    wanted = wanted | (chosen.reads if chosen else set())
+    variables: set[str] = set()
+    grown = True
+    while grown:
+        grown = False
+        for definition in module:
+            statement = definition.statement
+            if id(definition) in kept or not _needs(definition, wanted, variables, entry_point):
+                continue
+            kept.add(id(definition))
+            wanted = wanted | definition.reads
+            variables |= set() if isinstance(statement, (*SCOPES, *IMPORTS)) else bound(statement)
+            grown = True
+    return [definition for definition in module if id(definition) in kept]
+
+
+def unresolved(kept: Sequence[Definition]) -> set[str]:
+    """Names that the kept definitions look up and neither they nor Python define."""
+    if any(_imports_everything(definition.statement) for definition in kept):
+        return set()
+    defined = {name for definition in kept for name in bound(definition.statement)}
+    return {name for definition in kept for name in definition.reads} - defined - BUILTINS
+
+
+def forgotten_imports(kept: Sequence[Definition]) -> list[str]:
+    """Import statements of the standard library that the kept definitions lack, sorted."""
+    missing = unresolved(kept)
+    attributes = {
+        node.value.id
+        for definition in kept
+        for node in ast.walk(definition.statement)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+    }
+    modules = missing & attributes & sys.stdlib_module_names
+    names = {name: FORGOTTEN[name] for name in missing - modules if name in FORGOTTEN}
+    by_module = {
+        module: sorted(n for n in names if names[n] == module) for module in sorted(set(names.values()))
+    }
+    return [
+        *(f"import {module}" for module in sorted(modules)),
+        *(f"from {module} import {', '.join(members)}" for module, members in by_module.items()),
+    ]
+
+
+def _needs(definition: Definition, wanted: set[str], variables: set[str], entry_point: str) -> bool:
+    statement, reads = definition.statement, definition.reads
+    if _is_setting(statement) or _imports_everything(statement):
+        return True
+    names = bound(statement)
+    if entry_point in names or isinstance(statement, ast.Assert) or _is_main_guard(statement):
+        return False
+    if names & wanted:
+        return True
+    if isinstance(statement, (*SCOPES, *IMPORTS)):
+        return False
+    # `primes.append(3)` binds nothing, and `primes` is not what it should be without it.
+    return bool(reads & variables) and not reads & {entry_point, *SHOWING}
+
+
+def _is_setting(statement: ast.stmt) -> bool:
+    """Whether it is `sys.setrecursionlimit(...)` or the like, or a `from __future__` import."""
+    match statement:
+        case ast.ImportFrom(module="__future__"):
+            return True
+        case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id="sys"), attr=name))):
+            return name.startswith("set")
+    return False
+
+
+def _imports_everything(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.ImportFrom) and statement.names[0].name == "*"
+
+
+def _is_main_guard(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.If) and "__name__" in used(statement.test)
+
+
+def _reads(statement: ast.stmt, code: str) -> frozenset[str]:
+    try:
+        with unwarned():
+            return frozenset(_global_reads(symtable.symtable(code, "<solution>", "exec")))
+    except (SyntaxError, ValueError, RecursionError):  # such as `return` outside a function
+        return frozenset(used(statement))
+
+
+def _global_reads(scope: symtable.SymbolTable) -> Iterator[str]:
+    at_top = scope.get_type() == "module"
+    for symbol in scope.get_symbols():
+        if symbol.is_referenced() and (at_top or symbol.is_global()):
+            yield symbol.get_name()
+    for inner in scope.get_children():
+        yield from _global_reads(inner)
+
+
+def _written(lines: list[str], statement: ast.stmt) -> str:
+    decorators = getattr(statement, "decorator_list", [])
+    first = min([statement.lineno, *(decorator.lineno for decorator in decorators)])
+    last = statement.end_lineno or first
+    text = "\n".join(lines[first - 1 : last])
+    tree = parsed(text)
+    # Several statements on one line: this one alone, written anew.
+    alone = isinstance(tree, ast.Module) and len(tree.body) == 1
+    return text if alone else ast.unparse(statement)

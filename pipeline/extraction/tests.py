@@ -1,0 +1,277 @@
+"""A completion -> the single tests it holds, each a piece of code that stands by itself.
+
+    asserts                one a test; `assert a and b` is two, several on a line are several
+    test functions         one test an assert, with the assignments it needs before it
+    unittest classes       methods without `self`, setUp before each
+    tables                 lists of (input, expected), with or without a loop, and pytest's parametrize
+    doctests               `>>> f(x)` and the value below it
+    prose, bullets, lists  of asserts, as strings or in backticks
+
+A solution that the model wrote beside its tests is left out. Whether a test says anything about the function
+is not asked here: pipeline.assertions does.
+"""
+
+import ast
+import doctest
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from pipeline.extraction.blocks import after_thinking, blocks, opens_fence
+from pipeline.extraction.definitions import FUNCTIONS, IMPORTS, bound, used
+from pipeline.extraction.forms import (
+    parametrized,
+    plain_statement,
+    repeated,
+    substituted,
+    table_tests,
+    without_self,
+    without_solution,
+    written_tests,
+)
+from pipeline.extraction.repairs import signature
+from pipeline.extraction.syntax import Piece, parsed, pieces
+from pipeline.tasks import Task
+
+# Reasons of a loss, a closed vocabulary. The first three are about a completion, the others about a test.
+EMPTY = "empty"  # nothing, or only whitespace
+UNFINISHED_THINKING = "unfinished_thinking"  # the thought was never closed
+NO_TEST = "no_test"  # nothing in it looks like a test
+DOES_NOT_PARSE = "does_not_parse"  # an assert that is not Python, or was cut off
+NEEDS_FIXTURE = "needs_fixture"  # a test function with parameters that nothing here can fill
+LOSSES = (EMPTY, UNFINISHED_THINKING, NO_TEST, DOES_NOT_PARSE, NEEDS_FIXTURE)
+
+TABLE_NAME = re.compile(r"test|case|example|assert|check", re.IGNORECASE)
+ASSERT = re.compile(r"\bassert\b(?=[\s(])")
+
+
+def extract_tests(task: Task, prefill: str, text: str) -> tuple[list[str], Counter[str]]:
+    """The tests that `text`, which continues `prefill`, holds, in order, and why others were lost.
+
+    Runs nothing and never raises: `text` may be anything. A test may occur more than once.
+    """
+    if not text.strip():
+        return [], Counter([EMPTY])
+    # The prefill's whole lines show the model what is wanted; only its last one is continued.
+    begun = prefill.rpartition("\n")[2] + text
+    answer = after_thinking("```python\n" + begun if opens_fence(prefill) else begun)
+    if answer is None:
+        return [], Counter([UNFINISHED_THINKING])
+    reader = _Reader(task)
+    for block in blocks(answer):
+        try:
+            reader.read(block.text, fenced=block.fenced)
+        except RecursionError:  # an expression of a thousand terms: it parses, and is too deep to be walked
+            reader.losses[DOES_NOT_PARSE] += 1
+    losses = reader.losses
+    return reader.tests, losses if reader.tests or losses else Counter([NO_TEST])
+
+
+class _Reader:
+    """Collects the tests of one completion."""
+
+    def __init__(self, task: Task) -> None:
+        declared = signature(task)
+        self.entry_point = task.entry_point
+        self.parameter_count = len(declared.args.args) if declared else 1
+        self.tests: list[str] = []
+        self.losses: Counter[str] = Counter()
+
+    def read(self, text: str, *, fenced: bool) -> None:
+        """Take the tests of one block."""
+        context: list[ast.stmt] = []
+        before = len(self.tests)
+        for part in pieces(text, fenced=fenced):
+            if isinstance(part, Piece):
+                self._statements(part.body, context)
+            elif ASSERT.search(part):
+                self._loose_line(part)
+        if len(self.tests) == before:
+            self._session(text)
+
+    def _statements(self, body: Sequence[ast.stmt], context: list[ast.stmt]) -> None:
+        """Take the tests among statements that run in order, after those of `context`, which grows."""
+        for written in body:
+            statement = plain_statement(without_solution(written, self.entry_point))
+            match statement:
+                case ast.FunctionDef():
+                    self._function(statement, context)
+                case ast.ClassDef():
+                    self._class(statement, context)
+                case ast.If(test=test, body=inner) if "__name__" in used(test):
+                    self._statements(inner, context)
+                case ast.For():
+                    self._loop(statement, context)
+                case ast.Expr(value=ast.List() | ast.Tuple() as table):
+                    self._table(table)
+                case ast.Assign(value=ast.List() | ast.Tuple() | ast.Dict() as table) if _is_table(
+                    statement, body
+                ):
+                    self._table(table)
+                case _ if _asserts(statement):
+                    for single in _conjuncts(statement):
+                        self._take(context, single)
+                case _ if not _shows(statement) and self.entry_point not in bound(statement):
+                    context.append(statement)
+
+    def _function(self, function: ast.FunctionDef, context: list[ast.stmt]) -> None:
+        names = [argument.arg for argument in function.args.args if argument.arg not in ("self", "cls")]
+        if function.name == self.entry_point:
+            return
+        if not _asserts(function):
+            context.append(function)
+        elif cases := parametrized(function):
+            for case in cases:
+                self._statements(case, list(context))
+        elif not names:
+            self._statements(function.body, list(context))
+        elif len(names) == 1 and not function.name.startswith("test"):  # HumanEval's check(candidate)
+            entry = {names[0]: ast.Name(self.entry_point, ast.Load())}
+            self._statements([substituted(statement, entry) for statement in function.body], list(context))
+        else:
+            self.losses[NEEDS_FIXTURE] += 1
+
+    def _class(self, cls: ast.ClassDef, context: list[ast.stmt]) -> None:
+        if not _asserts(cls):
+            if not any(isinstance(s, FUNCTIONS) and s.name == self.entry_point for s in cls.body):
+                context.append(cls)
+            return
+        methods = [without_self(s) for s in cls.body if isinstance(s, ast.FunctionDef)]
+        prepared = [s for m in methods if m.name in ("setUp", "setup_method", "setUpClass") for s in m.body]
+        for method in methods:
+            if _asserts(method):
+                self._function(method, [*context, *prepared])
+
+    def _loop(self, loop: ast.For, context: list[ast.stmt]) -> None:
+        if not _asserts(loop):
+            context.append(loop)
+            return
+        table: ast.expr | None = loop.iter
+        if isinstance(table, ast.Name):
+            table = next(
+                (s.value for s in reversed(context) if isinstance(s, ast.Assign) and table.id in bound(s)),
+                None,
+            )
+        bodies = repeated(loop, table)
+        if bodies is None:
+            self._take(context, loop)
+        for body in bodies or []:
+            self._statements(body, list(context))
+
+    def _table(self, table: ast.expr) -> None:
+        for text in written_tests(table):
+            self._loose_line(text)
+        for test in table_tests(table, self.entry_point, self.parameter_count):
+            self._take([], test)
+
+    def _loose_line(self, line: str) -> None:
+        """Take the asserts of a line that is not Python as a whole: a bullet, a quotation, a cut-off list."""
+        starts = [match.start() for match in ASSERT.finditer(line)]
+        for start, end in zip(starts, [*starts[1:], None], strict=True):
+            if self.entry_point not in line[start:end]:
+                continue  # prose: "we assert that it works"
+            tree = _assert_in(line[start:end])
+            if tree is None:
+                self.losses[DOES_NOT_PARSE] += 1
+            else:
+                self._statements(tree.body, [])
+
+    def _session(self, text: str) -> None:
+        """Take the examples of interpreter sessions."""
+        try:
+            examples = doctest.DocTestParser().get_examples(text)
+        except ValueError:
+            self.losses[DOES_NOT_PARSE] += 1
+            return
+        for example in examples:
+            source, want = example.source.strip(), example.want.strip()
+            tree = parsed(f"assert ({source}) == ({want})" if want else source)
+            if isinstance(tree, ast.Module):
+                self._statements(tree.body, [])
+
+    def _take(self, context: Sequence[ast.stmt], test: ast.stmt) -> None:
+        module = ast.Module([*_needed(context, test), test], [])
+        try:
+            self.tests.append(ast.unparse(ast.fix_missing_locations(module)))
+        except (RecursionError, ValueError):
+            self.losses[DOES_NOT_PARSE] += 1
+
+
+def _needed(context: Sequence[ast.stmt], test: ast.stmt) -> list[ast.stmt]:
+    """The statements of the context that the test depends on, in order."""
+    wanted, kept = used(test), list[ast.stmt]()
+    for statement in reversed(context):
+        names = bound(statement)
+        changes = not names and used(statement) & wanted  # such as `items.append(3)`
+        if not names & wanted and not changes:
+            continue
+        kept.insert(0, statement)
+        if isinstance(statement, ast.Assign) and all(
+            isinstance(target, ast.Name) for target in statement.targets
+        ):
+            wanted = wanted - names
+        wanted = wanted | (set() if isinstance(statement, IMPORTS) else used(statement))
+    return kept
+
+
+def _conjuncts(statement: ast.stmt) -> Iterator[ast.stmt]:
+    """`assert a and b` as two asserts, without messages; a bare comparison as an assert."""
+    match statement:
+        case ast.Assert(test=ast.BoolOp(op=ast.And(), values=values)):
+            for value in values:
+                yield from _conjuncts(ast.Assert(value, None))
+        case ast.Assert(
+            test=ast.Call(func=ast.Name(id="all"), args=[ast.List(elts=values) | ast.Tuple(elts=values)])
+        ):
+            for value in values:
+                yield from _conjuncts(ast.Assert(value, None))
+        case ast.Assert(test=ast.Tuple(elts=[test, ast.Constant(value=str())])) | ast.Assert(test=test):
+            yield ast.Assert(test, None)
+        case ast.Expr(value=ast.Compare() as test):
+            yield ast.Assert(test, None)
+        case _:
+            yield statement
+
+
+def _asserts(node: ast.AST) -> bool:
+    """Whether something in it can fail as a test does."""
+    return any(
+        isinstance(child, ast.Assert)
+        or (isinstance(child, ast.Expr) and isinstance(child.value, ast.Compare))
+        or (isinstance(child, ast.Call) and _callee(child).startswith("assert"))
+        or (isinstance(child, ast.Call) and _callee(child) in ("raises", "AssertionError"))
+        for child in ast.walk(node)
+    )
+
+
+def _callee(call: ast.Call) -> str:
+    match call.func:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+    return ""
+
+
+def _shows(statement: ast.stmt) -> bool:
+    """Whether it only prints or documents, or starts a test runner."""
+    match statement:
+        case ast.Expr(value=ast.Constant()):
+            return True
+        case ast.Expr(value=ast.Call() as call):
+            return _callee(call) in ("print", "main") or _callee(call).startswith("test")
+    return False
+
+
+def _is_table(assignment: ast.Assign, body: Sequence[ast.stmt]) -> bool:
+    """Whether its name says that it holds tests, and no loop reads them."""
+    names = bound(assignment)
+    return any(TABLE_NAME.search(name) for name in names) and not any(names & used(s) for s in body)
+
+
+def _assert_in(text: str) -> ast.Module | None:
+    """The assert that `text` begins with, less what quotations and lists leave at its end."""
+    text = text.partition("`")[0].rstrip()
+    for candidate in (text, text.rstrip(";,. "), text.rstrip("\"',.; ")):
+        tree = parsed(candidate)
+        if isinstance(tree, ast.Module):
+            return tree
+    return None

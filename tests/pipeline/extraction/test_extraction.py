@@ -1,0 +1,124 @@
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.engines.types import Sampling
+from pipeline.extraction import solutions, tests
+from pipeline.extraction.solutions import Extracted, Loss, extract_solution
+from pipeline.extraction.tests import extract_tests
+from pipeline.prompts.requests import solution_request, test_request
+from pipeline.prompts.template import read_prompts
+from pipeline.tasks import Task
+
+HERE = Path(__file__).parent
+SAMPLING = Sampling(temperature=0.8, top_p=0.95, max_tokens=100)
+PROMPTS = {name: read_prompts(Path("pipeline/prompts") / name) for name in ("chat", "embedded", "base")}
+TASKS = {
+    name: Task(name, "Do it.", name, row["starter_code"], tuple(row["example_tests"]))
+    for name, row in yaml.safe_load((HERE / "tasks.yaml").read_text()).items()
+}
+SOLUTIONS = yaml.safe_load((HERE / "solutions.yaml").read_text())
+TESTS = yaml.safe_load((HERE / "tests.yaml").read_text())
+FENCED = "```python\ndef add(a, b):\n    return a + b\n```"
+
+
+def solution_from(case):
+    task = TASKS[case["task"]]
+    prompt = PROMPTS[case["begins"]].solution
+    request = solution_request(task, prompt, n=1, sampling=SAMPLING, seed=0)
+    return extract_solution(task, request.prefill, case["completion"])
+
+
+@pytest.mark.parametrize("case", SOLUTIONS, ids=lambda case: case["it"])
+def test_a_completion_gives_the_expected_code_or_the_expected_reason(case):
+    outcome = solution_from(case)
+    if "loss" in case:
+        assert outcome == Loss(case["loss"])
+    else:
+        assert outcome == Extracted(case["code"], tuple(case.get("mends", ())))
+
+
+@pytest.mark.parametrize("case", [case for case in SOLUTIONS if "code" in case], ids=lambda case: case["it"])
+def test_extracted_code_stays_the_same_when_it_is_extracted_again(case):
+    task = TASKS[case["task"]]
+    assert extract_solution(task, "", f"````python\n{case['code']}````") == Extracted(case["code"])
+
+
+@pytest.mark.parametrize("case", TESTS, ids=lambda case: case["it"])
+def test_a_completion_gives_the_expected_tests_and_losses(case):
+    task = TASKS[case["task"]]
+    prompt = PROMPTS[case["begins"]].test
+    request = test_request(task, prompt, n=1, sampling=SAMPLING, seed=0)
+    found, losses = extract_tests(task, request.prefill, case["completion"])
+    assert found == case["tests"]
+    assert losses == Counter(case.get("losses", {}))
+
+
+def test_the_cases_show_every_loss_and_every_mend():
+    assert {case["loss"] for case in SOLUTIONS if "loss" in case} == set(solutions.LOSSES)
+    assert {mend for case in SOLUTIONS for mend in case.get("mends", ())} == set(solutions.MENDS)
+    assert {loss for case in TESTS for loss in case.get("losses", ())} == set(tests.LOSSES)
+
+
+HOSTILE = {
+    "a chain of three thousand branches": "```python\ndef add(a, b):\n    if a:\n        return b\n"
+    + "    elif a == 1:\n        return b\n" * 3000
+    + "```",
+    "a sum of five thousand terms": "```python\ndef add(a, b):\n    return "
+    + "+".join(["a"] * 5000)
+    + "\n```",
+    "brackets without end": "```python\ndef add(a, b):\n    return " + "(" * 5000,
+    "closed brackets": "```python\ndef add(a, b):\n    return " + "(" * 300 + "a" + ")" * 300,
+    "a test of five thousand terms": "assert add(1, 1) == " + "+".join(["1"] * 5000),
+    "100 kB of prose": "The sum of two numbers is what you get. " * 2500,
+    "100 kB of one line": "add " * 25_000,
+    "100 kB of line starts that look like code": "def add(a, b\n" * 8000,
+    "100 kB of asserts that break off": "assert add(1, 2) == (\n" * 4500,
+    "100 kB of fences": "```python\n" * 10_000,
+    "100 kB of null characters": "\0" * 100_000,
+    "lone surrogates": "```python\ndef add(a, b):\n    return '\ud800'\n```",
+    "a number of ten thousand digits": "```python\ndef add(a, b):\n    return " + "9" * 10_000 + "\n```",
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
+def test_no_text_is_fatal_and_all_of_it_is_accounted_for(text):
+    outcome = extract_solution(TASKS["add"], "", text)
+    assert isinstance(outcome, Extracted) or outcome.reason in solutions.LOSSES
+    found, losses = extract_tests(TASKS["add"], "", text)
+    assert found or losses
+    assert set(losses) <= set(tests.LOSSES)
+
+
+def test_code_behind_100_kb_of_prose_is_found():
+    prose = "The sum of two numbers is what you get.\n" * 2500
+    assert extract_solution(TASKS["add"], "", prose + FENCED) == Extracted(
+        "def add(a, b):\n    return a + b\n"
+    )
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(
+            [*FENCED.split("\n"), "assert add(1, 2) == 3", ">>> add(1, 2)", "<think>", "</think>"]
+        )
+        | st.text(max_size=20)
+        | st.sampled_from(
+            ["    ", "def ", "class Solution:", "(", '"""', "if x:", "return", "@", "\t", "\\"]
+        ),
+        max_size=12,
+    ),
+    st.sampled_from(["", "\n", " "]),
+)
+def test_any_mixture_of_code_and_noise_ends_as_code_tests_or_a_known_reason(parts, glue):
+    text = glue.join(parts)
+    outcome = extract_solution(TASKS["add"], "", text)
+    assert isinstance(outcome, Extracted) or outcome.reason in solutions.LOSSES
+    found, losses = extract_tests(TASKS["add"], "", text)
+    assert found or losses
+    assert set(losses) <= set(tests.LOSSES)
