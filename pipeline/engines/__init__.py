@@ -1,0 +1,1 @@
+"""Prompts -> completions: vLLM on GPUs, any OpenAI-compatible server, or llama.cpp in the process."""
