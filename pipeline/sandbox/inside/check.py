@@ -1,0 +1,289 @@
+"""Tests that run as code, kept apart from the program they test.
+
+A check never touches an object of the program. What the program returns is copied as plain data; what is not
+plain (an instance, a generator, a function) stays with the program, and the check holds a `Remote` for it,
+whose attributes, calls and items are asked for one by one. So an object that lies about `==` meets no
+comparison, and a program that redefines `len` or `isinstance` redefines them for itself.
+
+Next to a program that passed the scan both live in one process (`Holder` is called directly). Any other
+program gets a process of its own (`serve_program`), and the check talks to it over pipes; the bytes that come
+back are hostile and go through `parse`.
+"""
+
+import builtins
+import os
+import struct
+import types
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from pipeline.sandbox.inside import layout, parse, scan, transport
+
+MAX_MESSAGE_BYTES = 4 << 20
+_LENGTH = struct.Struct("<I")
+_MUTABLE = (list, dict, set)
+_LEAVES = frozenset([int, float, str, bool, bytes, complex, type(None)])
+VALUE, OBJECT, RAISED, STOP, NO_REPLY = range(5)
+
+Reply = tuple[int, Any, list[Any]]
+
+
+class NotPlain(BaseException):
+    """A message holds what cannot cross; no `except Exception` of a check hides it."""
+
+
+class HungUp(BaseException):
+    """The other process has ended."""
+
+
+def encoded(value: object) -> bytes:
+    """The value's bytes.
+
+    Raises:
+        NotPlain: it has none.
+    """
+    kind, raw = transport.careful(value, MAX_MESSAGE_BYTES)
+    if kind != layout.PLAIN:
+        raise NotPlain
+    return raw
+
+
+class Holder:
+    """The program's side: its objects by number, and what a check may do with them."""
+
+    def __init__(self, space: dict[str, Any]) -> None:
+        self.objects: list[Any] = [space]
+
+    def do(self, verb: str, handle: int, detail: Any, arguments: list[Any]) -> Reply:
+        """One request of the check; exceptions of the program cross as their type's name and text."""
+        try:
+            return self._do(verb, self.objects[handle], detail, arguments)
+        except StopIteration:
+            return STOP, None, []
+        except (NotPlain, SystemExit, MemoryError):
+            raise
+        except BaseException as error:
+            return RAISED, _exception(error), []
+
+    def _do(self, verb: str, target: Any, detail: Any, arguments: list[Any]) -> Reply:
+        if verb == "global":
+            return self._reply(target[detail]) if detail in target else (STOP, None, [])
+        if verb == "get":
+            return self._reply(getattr(target, detail))
+        if verb == "call":
+            named = dict(detail)
+            reply = self._reply(target(*arguments, **named))
+            return reply[0], reply[1], [item if type(item) in _MUTABLE else None for item in arguments]
+        if verb == "iterate":
+            return self._reply(iter(target))
+        if verb == "item":
+            return self._reply(target[detail])
+        if verb == "length":
+            return self._reply(len(target))
+        if verb == "truth":
+            return self._reply(bool(target))
+        return self._reply(next(target))
+
+    def _reply(self, value: Any) -> Reply:
+        if type(value) in _LEAVES:
+            return VALUE, value, []
+        kind, raw = transport.careful(value, MAX_MESSAGE_BYTES)
+        if kind == layout.PLAIN:
+            return VALUE, parse.parse(raw), []
+        self.objects.append(value)
+        return OBJECT, len(self.objects) - 1, []
+
+
+class Unloadable(Holder):
+    """A program that raised while it was loaded raises the same whenever it is asked for anything."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__({})
+        self.error = _exception(error)
+
+    def do(self, *_: Any) -> Reply:
+        """The exception."""
+        return RAISED, self.error, []
+
+
+def _exception(error: BaseException) -> tuple[str, str]:
+    """The nearest builtin exception's name, so that `except ValueError` of a check sees a subclass too."""
+    for kind in type.__dict__["__mro__"].__get__(type(error)):
+        name = type.__dict__["__name__"].__get__(kind)
+        if getattr(builtins, name, None) is kind:
+            break
+    try:
+        text = str(error)[:1000]
+    except BaseException:
+        text = ""
+    return name, text
+
+
+Ask = Callable[[str, int, Any, list[Any]], Reply]
+
+
+class Remote:
+    """An object that stays with the program."""
+
+    __slots__ = ("_ask", "_handle")
+
+    def __init__(self, ask: Ask, handle: int) -> None:
+        self._ask = ask
+        self._handle = handle
+
+    def _result(self, verb: str, detail: Any = None, arguments: tuple[Any, ...] = ()) -> Any:
+        sent = list(arguments)
+        kind, content, changed = self._ask(verb, self._handle, detail, sent)
+        for mine, theirs in zip(arguments, changed, strict=False):
+            _take_over(mine, theirs)
+        return _received(self._ask, kind, content)
+
+    def __getattr__(self, name: str) -> Any:
+        """The attribute, asked for by name."""
+        return self._result("get", name)
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        """The result of the call, which happens where the program is."""
+        return self._result("call", list(named.items()), arguments)
+
+    def __iter__(self) -> Any:
+        iterator = self._result("iterate")
+        return iterator if isinstance(iterator, Remote) else iter(iterator)
+
+    def __next__(self) -> Any:
+        return self._result("next")
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._result("item", key)
+
+    def __len__(self) -> Any:
+        return self._result("length")
+
+    def __bool__(self) -> Any:
+        return self._result("truth") is True
+
+
+def _take_over(mine: Any, theirs: Any) -> None:
+    """A program may change the arguments it is given; the check's own objects follow."""
+    if theirs is None or type(mine) is not type(theirs):
+        return
+    if type(mine) is list:
+        mine[:] = theirs
+    elif type(mine) in (dict, set):
+        mine.clear()
+        mine.update(theirs)
+
+
+def _received(ask: Ask, kind: int, content: Any) -> Any:
+    if kind == VALUE:
+        return content
+    if kind == OBJECT and type(content) is int:
+        return Remote(ask, content)
+    if kind == STOP:
+        raise StopIteration
+    if type(content) is not tuple or len(content) != 2:
+        raise NotPlain
+    name, text = content
+    error = getattr(builtins, name, None) if type(name) is str else None
+    if not (isinstance(error, type) and issubclass(error, Exception)):
+        error = RuntimeError
+    raise _made(error, text)
+
+
+def _made(error: type[BaseException], text: str) -> BaseException:
+    try:
+        return error(text)
+    except TypeError:  # UnicodeDecodeError and its like want five arguments
+        return ValueError(text)
+
+
+def direct(holder: Holder) -> Ask:
+    """Ask a holder in this process; arguments and results are copied all the same."""
+
+    def ask(verb: str, handle: int, detail: Any, arguments: list[Any]) -> Reply:
+        copies = [_copy(argument) for argument in arguments]
+        named = [(name, _copy(item)) for name, item in detail] if verb == "call" else detail
+        kind, content, changed = holder.do(verb, handle, named, copies)
+        return kind, content, [_copy(item) for item in changed]
+
+    return ask
+
+
+def _copy(value: Any) -> Any:
+    if type(value) in _LEAVES or callable(value):
+        return value
+    return parse.parse(encoded(value))
+
+
+def over_pipes(read_end: int, write_end: int) -> Ask:
+    """Ask a holder in another process."""
+
+    def ask(verb: str, handle: int, detail: Any, arguments: list[Any]) -> Reply:
+        _send(write_end, encoded([verb, handle, detail, arguments]))
+        try:
+            kind, content, changed = parse.parse(_receive(read_end))
+            if kind not in (VALUE, OBJECT, RAISED, STOP) or type(changed) is not list:
+                raise NotPlain
+        except (parse.Malformed, ValueError, TypeError):
+            raise NotPlain from None
+        return kind, content, changed
+
+    return ask
+
+
+def serve_program(holder: Holder, read_end: int, write_end: int) -> None:
+    """Answer a check in another process until it hangs up."""
+    while True:
+        verb, handle, detail, arguments = parse.parse(_receive(read_end))
+        try:
+            reply = encoded(list(holder.do(verb, handle, detail, arguments)))
+        except NotPlain:
+            reply = encoded([NO_REPLY, None, []])
+        _send(write_end, reply)
+
+
+def _send(descriptor: int, data: bytes) -> None:
+    view = memoryview(_LENGTH.pack(len(data)) + data)
+    while view:
+        try:
+            view = view[os.write(descriptor, view) :]
+        except BrokenPipeError:
+            raise HungUp from None
+
+
+def _receive(descriptor: int) -> bytes:
+    (size,) = _LENGTH.unpack(b"".join(_exactly(descriptor, _LENGTH.size)))
+    if size > MAX_MESSAGE_BYTES + 1024:
+        raise NotPlain
+    return b"".join(_exactly(descriptor, size))
+
+
+def _exactly(descriptor: int, size: int) -> Iterator[bytes]:
+    while size:
+        data = os.read(descriptor, min(size, 1 << 16))
+        if not data:
+            raise HungUp
+        size -= len(data)
+        yield data
+
+
+def wanted_names(code: types.CodeType, entry_point: str) -> set[str]:
+    """The names a check's code may want of the program: never a builtin, unless it is the entry point."""
+    names = {name for nested in scan.nested(code) for name in nested.co_names}
+    return {name for name in names if name == entry_point or not hasattr(builtins, name)}
+
+
+def verdict(code: types.CodeType, wanted: set[str], ask: Ask) -> tuple[int, bytes]:
+    """(kind of frame, detail) of one check about the program behind `ask`."""
+    space: dict[str, Any] = {"__builtins__": builtins, "__name__": "check"}
+    try:
+        for name in wanted:
+            kind, content, _ = ask("global", 0, name, [])
+            if kind in (VALUE, OBJECT):
+                space[name] = _received(ask, kind, content)
+        exec(code, space)
+    except AssertionError:
+        return layout.FAILED, b""
+    except NotPlain:
+        return layout.FAILED, b"not plain"
+    return layout.PASSED, b""

@@ -1,0 +1,272 @@
+"""Which programs may share a process: decided from the code object, before anything of it runs.
+
+The scan guards *neighbours*, not the machine (the machine is guarded by the isolation around the process). It
+answers one of four:
+
+ONCE   loading defines functions and constants only and no call can change them: load once, run all calls;
+FRESH  whatever it changes lives in its own namespace: load it anew for every call;
+OWN    it might reach something that outlives its namespace, but does not look as if it kept anything there: a
+       process of its own, loaded anew for every call;
+ALONE  it might reach something that outlives its namespace: a process of its own for every call.
+
+How it can be sound: everything a program can reach starts from a name in some `co_names` (global, attribute
+or module), because the builtins that turn strings into access (getattr, eval, vars, …), attribute access by
+`match` patterns, and all names with a leading underscore outside a short list are ALONE. Modules are open
+only if listed, and of those only attributes that are neither modules nor mutable containers. Assigning
+attributes together with any import is ALONE (it could patch a module). An object that equals and hashes like
+another can sit in a module's cache and be taken for it: so a program that makes classes must not come near
+modules that cache by values (`re`, `strptime`), and one that uses `type` (which makes classes that lie about
+themselves) not near those that cache by classes (`collections.abc`). Unknown means ALONE.
+
+Source: CPython's `dis` and `inspect` documentation; opcodes are looked up by name, so that one list serves
+Python 3.11 to 3.14.
+"""
+
+import abc
+import dis
+import opcode
+import sys
+import types
+import typing
+from collections.abc import Iterator
+
+ONCE, FRESH, ALONE, OWN = range(4)
+
+OPEN_MODULES = frozenset(
+    """
+    __future__ bisect cmath collections collections.abc copy datetime decimal fractions functools
+    heapq itertools math operator random re statistics string sys time typing
+""".split()
+)
+
+# Python objects of open modules that run strings, assign attributes or keep state.
+CLOSED_ATTRIBUTES = frozenset(
+    """
+    attrgetter methodcaller update_wrapper wraps total_ordering singledispatch singledispatchmethod
+    register getcontext setcontext localcontext DefaultContext BasicContext ExtendedContext Context
+    get_type_hints ForwardRef overload clear_overloads get_overloads no_type_check
+    no_type_check_decorator final runtime_checkable purge tzset settime clock_settime
+    clock_settime_ns dataclass_transform type_check_only override SystemRandom Scanner template
+    cached_property UserDict UserList UserString evaluate_forward_ref Formatter
+""".split()
+)
+OPEN_IN_SYS = frozenset("maxsize maxunicode float_info int_info version_info byteorder exit".split())
+
+CLOSED_BUILTINS = frozenset(
+    """
+    getattr setattr delattr eval exec compile open input breakpoint vars globals locals memoryview
+    bytearray quit help
+""".split()
+)
+CLOSED_FRAMES = frozenset(
+    """
+    gi_frame gi_code gi_yieldfrom cr_frame cr_code cr_await cr_origin ag_frame ag_code ag_await
+    f_back f_globals f_builtins f_locals f_code f_trace f_generator tb_frame tb_next tb_lasti mro
+    register
+""".split()
+)
+OPEN_UNDERSCORED = frozenset(
+    """
+    _ __ __name__ __future__ __init__ __repr__ __str__ __eq__ __ne__ __lt__ __le__ __gt__
+    __ge__ __hash__ __len__ __iter__ __next__ __contains__ __getitem__ __setitem__ __delitem__
+    __call__ __bool__ __add__ __radd__ __iadd__ __sub__ __rsub__ __mul__ __rmul__ __truediv__
+    __floordiv__ __mod__ __pow__ __neg__ __abs__ __and__ __or__ __xor__ __invert__ __lshift__
+    __rshift__ __int__ __float__ __index__ __enter__ __exit__ __reversed__ __qualname__ __module__
+    __doc__ __annotations__ __static_attributes__ __firstlineno__ __all__ __author__ __version__
+""".split()
+)
+# Names that stand for a cache: modules, and functions of modules that have none otherwise.
+CACHING_BY_VALUE = frozenset("re string strptime".split())
+CACHING_BY_CLASS = frozenset(
+    "collections collections.abc decimal fractions functools re statistics string strptime".split()
+)
+# What a program uses that means to keep something outside its namespace. Not a boundary: whoever hides it (in
+# a string for eval, say) meets his own earlier calls, and nobody else.
+KEEPING = frozenset(
+    """
+    setattr delattr vars __dict__ __builtins__ builtins __import__ importlib modules gc ctypes mmap signal
+    atexit putenv settrace setprofile _getframe tracemalloc faulthandler __class__
+    __subclasses__ __code__
+    __globals__ __defaults__ __kwdefaults__ __closure__ __del__ f_back f_globals f_locals f_builtins gi_frame
+    tb_frame register displayhook excepthook stdout stderr stdin cache_clear alarm setitimer time_ns utime
+    getcontext setcontext contextvars _exit kill abort
+    """.split()
+)
+KEEPS_NOTHING = frozenset("os json hashlib struct array base64 glob".split())
+_KEEPING_MODULES = sys.stdlib_module_names - OPEN_MODULES - KEEPS_NOTHING
+NEEDS_RESEED = "random"
+NEEDS_LIMIT_RESET = "setrecursionlimit"
+
+
+def _ops(names: str) -> frozenset[int]:
+    return frozenset(opcode.opmap[name] for name in names.split() if name in opcode.opmap)
+
+
+_IMPORTS = _ops("IMPORT_NAME")
+_PATTERNS = _ops("MATCH_CLASS")
+_MAKES_CLASSES = _ops("LOAD_BUILD_CLASS")
+_ASSIGNS_ATTRIBUTE = _ops("STORE_ATTR DELETE_ATTR")
+_ASSIGNS_GLOBAL = _ops("STORE_GLOBAL DELETE_GLOBAL")
+_ASSIGNS_NAME = _ASSIGNS_GLOBAL | _ops("STORE_NAME DELETE_NAME")
+# A module made of these only binds functions, modules and constants.
+_DEFINES = _ops("""
+    RESUME CACHE NOP NOT_TAKEN PUSH_NULL LOAD_CONST LOAD_SMALL_INT LOAD_NAME STORE_NAME LOAD_ATTR
+    MAKE_FUNCTION SET_FUNCTION_ATTRIBUTE IMPORT_NAME IMPORT_FROM POP_TOP RETURN_VALUE RETURN_CONST
+    BUILD_TUPLE BINARY_SUBSCR COMPARE_OP TO_BOOL POP_JUMP_IF_FALSE POP_JUMP_IF_TRUE
+    POP_JUMP_FORWARD_IF_FALSE POP_JUMP_FORWARD_IF_TRUE JUMP_FORWARD EXTENDED_ARG
+    LOAD_COMMON_CONSTANT
+""")
+
+
+def _closed_with_imports() -> frozenset[str]:
+    """Names closed to a program that imports: other modules, and what is mutable in the open ones."""
+    closed = set(CLOSED_ATTRIBUTES)
+    for name in OPEN_MODULES - {"sys"}:
+        for attribute, value in vars(sys.modules[name]).items():
+            mutable = type(value) in (list, dict, set, types.ModuleType) and attribute not in OPEN_MODULES
+            metaclass = isinstance(value, type) and issubclass(value, type)
+            if mutable or metaclass:
+                closed.add(attribute)
+    closed.update(vars(sys).keys() - OPEN_IN_SYS - OPEN_UNDERSCORED - {NEEDS_LIMIT_RESET})
+    loaded = {name.partition(".")[0] for name in sys.modules}
+    closed.update((sys.stdlib_module_names | loaded) - OPEN_MODULES)
+    return frozenset(closed)
+
+
+class Scan:
+    """The scan, prepared once (open modules must be imported by then)."""
+
+    def __init__(self) -> None:
+        self.closed = CLOSED_BUILTINS | CLOSED_FRAMES
+        self.caching_by_class = CACHING_BY_CLASS | {
+            name for name, value in vars(typing).items() if _is_abstract(value)
+        }
+        self.loaded = frozenset(name for name in sys.modules if name[:1] != "_")
+        self.closed_with_imports = self.closed | _closed_with_imports()
+
+    def program(self, code: types.CodeType) -> tuple[int, bool]:
+        """(ONCE, FRESH, OWN or ALONE; whether random and the recursion limit must be reset around calls)."""
+        names: set[str] = set()
+        ops: set[int] = set()
+        for part in nested(code):
+            names.update(part.co_names)
+            ops.update(part.co_code[::2])
+        imports = bool(ops & _IMPORTS)
+        if self._reaches_out(names, ops, imports):
+            idle = idle_names(code, self.loaded, self.closed_with_imports) if imports else set()
+            if self._reaches_out(names - idle, ops, imports):
+                known = self.loaded | sys.stdlib_module_names
+                idle = idle_names(code, known, self.closed_with_imports) if imports else set()
+                return (ALONE if _keeps_outside(names - idle, ops) else OWN), True
+        resets = NEEDS_RESEED in names or NEEDS_LIMIT_RESET in names
+        defines_only = _DEFINES.issuperset(code.co_code[::2])
+        keeps = not defines_only or ops & _ASSIGNS_ATTRIBUTE or ops & _ASSIGNS_GLOBAL
+        return (FRESH if keeps or resets else ONCE), resets
+
+    def call(self, code: types.CodeType) -> bool:
+        """Whether a call expression may run next to programs that share a process."""
+        names: set[str] = set()
+        ops: set[int] = set()
+        for part in nested(code):
+            names.update(part.co_names)
+            ops.update(part.co_code[::2])
+        if ops & _ASSIGNS_NAME or "type" in names:
+            return False
+        return not self._reaches_out(names, ops, imports=True)
+
+    def _reaches_out(self, names: set[str], ops: set[int], imports: bool) -> bool:
+        if not names.isdisjoint(self.closed_with_imports if imports else self.closed) or ops & _PATTERNS:
+            return True
+        if imports and (ops & _ASSIGNS_ATTRIBUTE or self._could_fill_caches(names, ops)):
+            return True
+        for name in names:
+            if name[:1] == "_" or not name:
+                if name not in OPEN_UNDERSCORED:
+                    return True
+            elif "." in name and name not in OPEN_MODULES:
+                return True
+        return False
+
+    def _could_fill_caches(self, names: set[str], ops: set[int]) -> bool:
+        if "type" in names and not names.isdisjoint(self.caching_by_class):
+            return True
+        return bool(ops & _MAKES_CLASSES or "type" in names) and not names.isdisjoint(CACHING_BY_VALUE)
+
+
+def _keeps_outside(names: set[str], ops: set[int]) -> bool:
+    if ops & _ASSIGNS_ATTRIBUTE or not names.isdisjoint(KEEPING | _KEEPING_MODULES):
+        return True
+    if "sys" in names and not names.isdisjoint(vars(sys).keys() - OPEN_IN_SYS - OPEN_UNDERSCORED):
+        return True
+    hidden = any(name[:1] == "_" and name not in OPEN_UNDERSCORED for name in names)
+    return hidden and bool(ops & _IMPORTS)
+
+
+def _is_abstract(value: object) -> bool:
+    """Whether isinstance() of this attribute of typing goes through an abstract class, which caches."""
+    return isinstance(value, abc.ABCMeta) or isinstance(getattr(value, "__origin__", None), abc.ABCMeta)
+
+
+def nested(code: types.CodeType) -> Iterator[types.CodeType]:
+    """The code object and all that are defined in it."""
+    yield code
+    for constant in code.co_consts:
+        if type(constant) is types.CodeType:
+            yield from nested(constant)
+
+
+def idle_names(code: types.CodeType, loaded: frozenset[str], closed: frozenset[str]) -> set[str]:
+    """Names that only stand in imports that are never used, such as a bare `import os` on top.
+
+    Such an import changes nothing if the module is loaded already. What it binds must be closed by itself, so
+    that no call can use it either; anything unusual (an alias, an import in a function) counts as a use.
+    """
+    idle: set[str] = set()
+    used: set[str] = set()
+    for part in nested(code):
+        previous = module = ""
+        for step in dis.get_instructions(part):
+            if step.opname == "IMPORT_NAME":
+                module = step.argval
+            if step.opname in ("IMPORT_NAME", "IMPORT_FROM"):
+                known = module in loaded and module not in OPEN_MODULES
+                if part is code and known:
+                    idle.add(step.argval)
+                else:
+                    used.add(step.argval)
+            elif step.opcode in dis.hasname:
+                bound = part is code and step.opname == "STORE_NAME" and previous.startswith("IMPORT")
+                if bound and module not in OPEN_MODULES and step.argval not in closed:
+                    return set()
+                (idle if bound and module not in OPEN_MODULES else used).add(step.argval)
+            elif previous.startswith("IMPORT") and step.opname != "POP_TOP":
+                return set()
+            previous = "" if step.opname in ("CACHE", "EXTENDED_ARG") else step.opname
+    return idle - used
+
+
+def identity(code: types.CodeType) -> tuple[object, ...]:
+    """Equal for programs whose bytecode, constants and names are equal: layout and comments left out."""
+    return (
+        code.co_code,
+        code.co_names,
+        code.co_varnames,
+        code.co_freevars,
+        code.co_cellvars,
+        code.co_argcount,
+        code.co_posonlyargcount,
+        code.co_kwonlyargcount,
+        code.co_flags,
+        code.co_name,
+        code.co_exceptiontable,
+        tuple(map(_constant_identity, code.co_consts)),
+    )
+
+
+def _constant_identity(constant: object) -> object:
+    kind = type(constant)
+    if kind is types.CodeType:
+        return identity(constant)  # type: ignore[arg-type]
+    if kind is tuple or kind is frozenset:
+        return kind, tuple(map(_constant_identity, constant))  # type: ignore[call-overload]
+    return kind, repr(constant) if kind is float or kind is complex else constant

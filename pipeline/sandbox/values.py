@@ -1,0 +1,151 @@
+"""Values that came back from the sandbox: made canonical, compared, shown.
+
+Canonical bytes are equal if and only if the values are equal and have equal types throughout: dicts are
+ordered by their keys' bytes, -0.0 is 0.0, there is one NaN. `pipeline.sandbox.inside.parse` reads them.
+"""
+
+import collections
+import datetime
+import decimal
+import fractions
+import hashlib
+import marshal
+import math
+from typing import Any
+
+from pipeline.sandbox.inside.parse import parse
+
+RELATIVE_TOLERANCE = 1e-9
+ABSOLUTE_TOLERANCE = 1e-12
+REPR_CHARS = 200
+DIGEST_BYTES = 10
+_NAN = float("nan")
+
+
+def canonical(value: Any) -> bytes:
+    """The bytes that equal values of equal types share."""
+    return marshal.dumps(_canonical(value), 2)
+
+
+def _canonical(value: Any) -> Any:
+    kind = type(value)
+    if kind is float:
+        return _NAN if value != value else value + 0.0
+    if kind is complex:
+        return complex(_canonical(value.real), _canonical(value.imag))
+    if kind is list or kind is tuple:
+        return kind([_canonical(item) for item in value])
+    if kind is set or kind is frozenset:
+        return kind([_canonical(item) for item in value])
+    if isinstance(value, dict):
+        pairs = [(_canonical(key), _canonical(item)) for key, item in value.items()]
+        if kind is not collections.OrderedDict:
+            pairs.sort(key=lambda pair: marshal.dumps(pair[0], 2))
+        return StopIteration, kind.__name__, tuple(pairs)
+    if kind is collections.deque:
+        return StopIteration, "deque", tuple(_canonical(item) for item in value)
+    if kind is range:
+        # Equal ranges may be written differently: range(0) == range(2, 1).
+        return StopIteration, "range", _canonical_range(value)
+    if kind is bytearray:
+        return StopIteration, "bytearray", bytes(value)
+    if kind in (decimal.Decimal, fractions.Fraction):
+        return StopIteration, kind.__name__, str(value)
+    if kind in (datetime.date, datetime.time, datetime.datetime):
+        return StopIteration, kind.__name__, value.isoformat()
+    return value
+
+
+def _canonical_range(value: range) -> tuple[int, int, int]:
+    if not value:
+        return 0, 0, 1
+    if value[0] == value[-1]:
+        return value[0], value[0] + 1, 1
+    return value[0], value[-1] + value.step, value.step
+
+
+def digest(canonical_bytes: bytes) -> str:
+    """20 hex digits of canonical bytes."""
+    return hashlib.blake2b(canonical_bytes, digest_size=DIGEST_BYTES).hexdigest()
+
+
+def equal(actual: bytes, expected: bytes) -> bool:
+    """Whether two canonical values are equal as a test's `==` means it.
+
+    Python's own rule on the exact builtin values: 1 == 1.0 == True, a list is never a tuple, an OrderedDict,
+    Counter or defaultdict equals the dict with the same items. Two departures, both documented: floats are
+    equal within 1e-9 relative or 1e-12 absolute, and NaN equals NaN. Floats inside sets and as dict keys are
+    compared exactly. A signaling NaN, which cannot be compared, equals only itself.
+    """
+    try:
+        return actual == expected or equal_values(parse(actual), parse(expected))
+    except decimal.InvalidOperation:
+        return False
+
+
+def equal_values(actual: Any, expected: Any) -> bool:
+    """`equal` on parsed values."""
+    kind = type(expected)
+    if kind is float or type(actual) is float:
+        return _close(actual, expected)
+    if kind is complex or type(actual) is complex:
+        return _close_complex(actual, expected)
+    if kind is list or kind is tuple or kind is collections.deque:
+        return (
+            type(actual) is kind and len(actual) == len(expected) and all(map(equal_values, actual, expected))
+        )
+    if isinstance(expected, dict):
+        return isinstance(actual, dict) and _equal_dicts(actual, expected)
+    return bool(actual == expected)
+
+
+def _equal_dicts(actual: dict[Any, Any], expected: dict[Any, Any]) -> bool:
+    if len(actual) != len(expected):
+        return False
+    ordered = collections.OrderedDict
+    if type(actual) is ordered and type(expected) is ordered and list(actual) != list(expected):
+        return False
+    return all(key in actual and equal_values(actual[key], item) for key, item in expected.items())
+
+
+def _close(actual: Any, expected: Any) -> bool:
+    if isinstance(actual, float) and isinstance(expected, float):
+        if actual != actual or expected != expected:
+            return actual != actual and expected != expected
+        return math.isclose(actual, expected, rel_tol=RELATIVE_TOLERANCE, abs_tol=ABSOLUTE_TOLERANCE)
+    if isinstance(actual, int | float) and isinstance(expected, int | float):
+        if actual == expected:
+            return True
+        try:
+            return _close(float(actual), float(expected))
+        except OverflowError:
+            return False
+    if isinstance(actual, complex) or isinstance(expected, complex):
+        return _close_complex(actual, expected)
+    return bool(actual == expected)
+
+
+def _close_complex(actual: Any, expected: Any) -> bool:
+    if not (isinstance(actual, int | float | complex) and isinstance(expected, int | float | complex)):
+        return False
+    try:
+        one, other = complex(actual), complex(expected)
+    except OverflowError:
+        return False
+    return _close(one.real, other.real) and _close(one.imag, other.imag)
+
+
+def shown(value: Any, raw_bytes: int) -> str:
+    """The value as a reader sees it, at most REPR_CHARS characters; huge values are described."""
+    if raw_bytes > 20_000:
+        size = (
+            f" of {len(value)}"
+            if isinstance(value, list | tuple | dict | set | frozenset | str | bytes)
+            else ""
+        )
+        return f"<{type(value).__name__}{size}, {raw_bytes} bytes>"
+    try:
+        text = repr(value)
+    except ValueError:  # an int of more than 4300 digits
+        return f"<{type(value).__name__} with a very large int>"
+    return text if len(text) <= REPR_CHARS else text[: REPR_CHARS - 1] + "…"

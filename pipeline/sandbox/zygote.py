@@ -1,0 +1,216 @@
+"""The parent's handle on one zygote: start it, hand it a request, learn how the child ended."""
+
+import fcntl
+import json
+import marshal
+import mmap
+import os
+import select
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import SandboxError
+from pipeline.sandbox.inside import layout
+from pipeline.sandbox.interpreter import Interpreter
+from pipeline.sandbox.isolation import Way, python_command
+
+SCRIPT = Path(__file__).parent / "inside" / "zygote.py"
+START_SECONDS = 30.0
+SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL  # a mapping can never vanish
+
+
+@dataclass(frozen=True)
+class Request:
+    """One child's work.
+
+    body: what `inside.run.serve` gets, plain data.
+    limit_s: CPU seconds of one call; total_s: of the whole child.
+    quiet_s: wall-clock seconds asleep.
+    split_program: for a check with a process of its own: the program, which the check's process never holds.
+    shared: the child holds only what the scan lets share, so that what it says of its progress is believed.
+    """
+
+    body: tuple[Any, ...]
+    limit_s: float
+    total_s: float
+    quiet_s: float
+    split_program: str | None = None
+    shared: bool = False
+
+
+# One result as the child wrote it, hostile until checked against what was asked:
+# job, program, call, kind, CPU ns, data.
+Frame = tuple[int, int, int, int, int, bytes]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What is known after a child's end.
+
+    frames: what `read_frames` reads.
+    ended: exit code, minus a signal, or layout.OVER_CPU / OVER_WALL.
+    complete: it said that it was done (only good for honest children).
+    full: it stopped because the arena was full.
+    mark: (job, program, call) that was running last.
+    second: how the program of a check ended, as `ended`.
+    """
+
+    frames: bytes
+    ended: int
+    complete: bool
+    full: bool
+    mark: tuple[int, int, int]
+    cpu_s: float
+    peak_bytes: int
+    second: int
+
+
+class Zygote:
+    """A running zygote; `close` leaves nothing behind.
+
+    control: becomes readable when the child of the last `send` has ended.
+    cpu_s: CPU seconds of the zygote and its children so far.
+    note: what the zygote said about itself when it was ready.
+
+    Raises:
+        SandboxError: it does not come up; the message holds what it wrote to stderr.
+    """
+
+    def __init__(self, way: Way, python: Interpreter) -> None:
+        self._request_fd, self._request = _shared("request", layout.REQUEST_BYTES)
+        self._arena_fd, self._arena = _shared("arena", layout.ARENA_BYTES)
+        self._stale = 0
+        self._own_ns = 0
+        self.cpu_s = 0.0
+        read_end, self._orders = os.pipe()
+        self.control, write_end = os.pipe()
+        inherited = (read_end, write_end, self._request_fd, self._arena_fd)
+        config = json.dumps(way.config | {"descriptors": inherited})
+        self._process = subprocess.Popen(
+            [*way.prefix, *python_command(python, SCRIPT), config],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            pass_fds=inherited,
+            env=way.environment,
+            cwd="/",
+        )
+        os.close(read_end)
+        os.close(write_end)
+        self.note = self._greeting(way.name)
+
+    def _greeting(self, way: str) -> str:
+        ready, _, _ = select.select([self.control], [], [], START_SECONDS)
+        said = os.read(self.control, 200) if ready else b""
+        if not said.startswith(layout.READY):
+            assert self._process.stderr is not None
+            self._process.kill()
+            why = self._process.stderr.read().decode("utf-8", "replace").strip()
+            self.close()
+            raise SandboxError(f"The sandbox does not start ({way})", got=why[-1500:] or "no word from it")
+        return said[len(layout.READY) :].decode().strip()
+
+    def send(self, request: Request) -> None:
+        """Have a child do the request; one at a time.
+
+        Raises:
+            SandboxError: the zygote is dead, or the request is larger than REQUEST_BYTES.
+        """
+        body = _packed(request)
+        if len(body) > layout.REQUEST_BYTES:
+            raise SandboxError(
+                "A request to the sandbox is too large",
+                got=f"{len(body)} bytes",
+                wanted=f"at most {layout.REQUEST_BYTES}",
+            )
+        # What an earlier request left behind its end would be somebody else's source.
+        self._request[: len(body)] = body
+        if self._stale > len(body):
+            self._request[len(body) : self._stale] = bytes(self._stale - len(body))
+        self._stale = len(body)
+        times = (int(seconds * 1e9) for seconds in (request.limit_s, request.total_s, request.quiet_s))
+        try:
+            is_split = request.split_program is not None
+            os.write(self._orders, layout.GO.pack(*times, len(body), is_split, request.shared))
+        except BrokenPipeError:
+            raise self._gone() from None
+
+    def receive(self) -> Outcome:
+        """How the child ended, and what it left in the arena.
+
+        Raises:
+            SandboxError: the zygote itself died.
+        """
+        message = os.read(self.control, layout.ENDED.size)
+        if len(message) != layout.ENDED.size:
+            raise self._gone()
+        ended, cpu_ns, peak_bytes, second, own_ns = layout.ENDED.unpack(message)
+        self.cpu_s += (cpu_ns + own_ns - self._own_ns) * 1e-9
+        self._own_ns = own_ns
+        used, mark, _, state, *_ = layout.HEADER.unpack(self._arena[: layout.HEADER.size])
+        used = min(used, layout.ARENA_BYTES - layout.HEADER_BYTES)
+        return Outcome(
+            frames=self._arena[layout.HEADER_BYTES : layout.HEADER_BYTES + used],
+            ended=ended,
+            second=second,
+            complete=ended == 0 and state == layout.DONE,
+            full=ended == 0 and state == layout.FULL,
+            mark=(mark >> 40, mark >> 20 & 0xFFFFF, mark & 0xFFFFF),
+            cpu_s=cpu_ns * 1e-9,
+            peak_bytes=peak_bytes,
+        )
+
+    def _gone(self) -> SandboxError:
+        self.close()
+        code = self._process.returncode
+        return SandboxError(
+            "A sandbox process died while it was idle or watching",
+            got=f"exit code {code}",
+            next_step="look for the kernel's out-of-memory killer in dmesg; lower sandbox.workers",
+        )
+
+    def close(self) -> None:
+        """Kill the zygote, and with it its child; release the shared memory. May be called twice."""
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        if self._process.stderr is not None:
+            self._process.stderr.close()
+        for descriptor in (self._orders, self.control, self._request_fd, self._arena_fd):
+            _close_quietly(descriptor)
+        self._orders = self.control = self._request_fd = self._arena_fd = -1
+
+
+def _packed(request: Request) -> bytes:
+    body = marshal.dumps(request.body)
+    if request.split_program is None:
+        return body
+    text = request.split_program.encode("utf-8", "surrogatepass")
+    return layout.SPLIT.pack(len(text)) + text + body
+
+
+def read_frames(data: bytes) -> Iterator[Frame]:
+    """The frames in `data`, up to the first one that does not fit."""
+    at, end = 0, len(data)
+    unpack, size = layout.FRAME.unpack_from, layout.FRAME.size
+    while at + size <= end:
+        job, program, call, kind, cpu_ns, length = unpack(data, at)
+        at += size + length
+        if at > end:
+            return
+        yield job, program, call, kind, cpu_ns, data[at - length : at]
+
+
+def _shared(name: str, size: int) -> tuple[int, mmap.mmap]:
+    descriptor = os.memfd_create(f"sandbox-{name}", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    os.ftruncate(descriptor, size)
+    fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, SEALS)
+    return descriptor, mmap.mmap(descriptor, size)
+
+
+def _close_quietly(descriptor: int) -> None:
+    if descriptor >= 0:
+        os.close(descriptor)

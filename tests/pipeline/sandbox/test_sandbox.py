@@ -1,0 +1,129 @@
+"""What other rooms rely on: answers in order, equal work once, limits that follow the task, clean workers."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from pipeline.params import load
+from pipeline.sandbox.inside.parse import parse
+from pipeline.sandbox.jobs import Call, Job, Program, Result
+from pipeline.sandbox.params import SandboxParams
+from pipeline.sandbox.sandbox import Sandbox
+
+
+@pytest.fixture(scope="module", params=["namespaces", "landlock"])
+def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+    params = load("sandbox", SandboxParams).model_copy(update={"isolation": request.param, "workers": 1})
+    with Sandbox.open(params) as opened:
+        yield opened
+
+
+def ran(sandbox: Sandbox, programs: list[str], calls: list[str]) -> Result:
+    job = Job(
+        "job",
+        "f",
+        tuple(Program(f"p{index}", code) for index, code in enumerate(programs)),
+        tuple(Call(f"c{index}", code) for index, code in enumerate(calls)),
+    )
+    [result] = sandbox.execute([job])
+    return result
+
+
+def shown(result: Result) -> list[str | None]:
+    return [item.repr if item.status == "ok" else item.status for item in result.observations]
+
+
+def test_observations_come_in_the_jobs_order_and_equal_work_runs_once(sandbox: Sandbox):
+    plus, same, twice = (
+        "def f(x): return x + 1",
+        "def f(x):\n    return x + 1  # told",
+        "def f(x): return [x] * 2",
+    )
+    result = ran(sandbox, [plus, twice, plus, same], ["f(1)", "f(2)", "f(1)"])
+    ids = [(item.program_id, item.call_id) for item in result.observations]
+    assert ids == [(f"p{i}", f"c{j}") for i in range(4) for j in range(3)]
+    assert shown(result) == ["2", "3", "2", "[1, 1]", "[2, 2]", "[1, 1]"] + ["2", "3", "2"] * 2
+    assert result.reasons["programs_same_code"] == 1
+    assert result.reasons["programs_same_bytecode"] == 1
+    assert result.reasons["calls_repeated"] == 1
+
+
+def test_a_call_meets_fresh_arguments_and_a_fresh_module(sandbox: Sandbox):
+    counts = "n = [0]\ndef f(x):\n    n[0] += 1\n    x.append(n[0])\n    return x\n"
+    hidden = (
+        "import builtins\ndef f(x):\n    builtins.n = getattr(builtins, 'n', 0) + 1\n    return builtins.n\n"
+    )
+    reads = "import os\ny = []\ndef f(x):\n    y.append(os.getpid() > 0)\n    return len(y)\n"
+    assert shown(ran(sandbox, [counts], ["f([])", "f([5])", "f([6])"])) == ["[1]", "[5, 1]", "[6, 1]"]
+    assert shown(ran(sandbox, [hidden, reads], ["f(0)", "f(1)", "f(2)"])) == ["1"] * 6
+
+
+def test_a_timeout_costs_its_own_call_and_neighbours_nothing(sandbox: Sandbox):
+    loops = "def f(x):\n    while x == 2: pass\n    return x\n"
+    result = ran(sandbox, ["def f(x): return -x", loops, "def f(x): return x * 3"], ["f(1)", "f(2)", "f(3)"])
+    assert shown(result) == ["-1", "-2", "-3", "1", "timeout", "3", "3", "6", "9"]
+
+
+def test_a_program_that_keeps_timing_out_is_given_up_and_counted(sandbox: Sandbox):
+    result = ran(
+        sandbox,
+        ["def f(x):\n    while True: pass", *["def f(x): return 1"] * 3],
+        [f"f({i})" for i in range(9)],
+    )
+    assert shown(result)[:9] == ["timeout"] * 3 + ["abandoned"] * 6
+    assert set(shown(result)[9:]) == {"1"}
+    assert result.reasons["programs_abandoned"] == 1
+
+
+def test_the_limit_follows_a_task_whose_calls_all_take_long(sandbox: Sandbox):
+    slow = (
+        "from time import process_time as t\ndef f(x):\n  y = t() + .1\n  while t() < y: pass\n  return x\n"
+    )
+    result = ran(sandbox, [slow], ["f(1)", "f(2)"])
+    assert shown(result) == ["1", "2"]
+    assert result.reasons["jobs_with_raised_limit"] == 1
+
+
+def test_expected_values_are_evaluated_without_any_program(sandbox: Sandbox):
+    texts = [
+        "[1, 2.5]",
+        "{'a': (1,)}",
+        "f(1)",
+        "1 / 0",
+        "__import__('os').getpid() > 0",
+        "'x' * 10**9",
+        "[1, 2.5]",
+    ]
+    found = [None if value is None else parse(value) for value in sandbox.evaluate(texts)]
+    assert found == [[1, 2.5], {"a": (1,)}, None, None, True, None, [1, 2.5]]
+
+
+@pytest.mark.parametrize(
+    ("source", "status"),
+    [
+        ("def main(payload):\n    return payload[::-1]\n", "ok"),
+        (
+            "def main(payload):\n    import line_profiler\n    return b''",
+            "ok",
+        ),
+        ("def main(payload):\n    while True: pass\n", "timeout"),
+        ("def main(p):\n    open('/proc/self/clear_refs', 'w').write('5')\n    return p", "ok"),
+        ("def main(payload):\n    return b'x' * 10**11\n", "memory"),
+        ("def main(payload):\n    import os\n    os._exit(0)\n", "exit"),
+        ("def main(payload):\n    import os\n    os.kill(os.getppid(), 9)\n", "error"),
+        ("def main(payload):\n    return open('/etc/passwd', 'rb').read()\n", "error"),
+    ],
+)
+def test_a_worker_is_a_fresh_confined_python_that_says_how_it_ended(
+    sandbox: Sandbox, source: str, status: str
+):
+    result = sandbox.run_worker(source, b"abc", cpu_s=0.3, wall_s=20.0, memory_bytes=1 << 28)
+    assert result.status == status
+
+
+def test_a_workers_output_comes_back_as_it_was_given(sandbox: Sandbox):
+    reverses = "def main(payload):\n    return payload[::-1]\n"
+    result = sandbox.run_worker(reverses, b"abc", cpu_s=1.0, wall_s=20.0, memory_bytes=1 << 28)
+    assert result.output == b"cba"
+    assert 0 < result.cpu_s < 1
+    assert result.peak_bytes > 1 << 20

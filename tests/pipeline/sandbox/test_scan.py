@@ -1,0 +1,128 @@
+import pytest
+
+from pipeline.sandbox.inside.scan import ALONE, FRESH, ONCE, OWN, Scan, identity
+from pipeline.sandbox.isolation import PRELOAD
+
+F = "def f(x):\n    return x\n"
+
+
+@pytest.fixture(scope="module")
+def scan() -> Scan:
+    for name in PRELOAD:
+        __import__(name)
+    return Scan()
+
+
+def compiled(text: str, mode: str = "exec"):
+    return compile(text, "<test>", mode, dont_inherit=True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        F,
+        "from typing import List\n\n\ndef f(x: List[int]) -> int:\n    return sum(x)\n",
+        "import math\ndef f(x):\n    return math.sqrt(x)\n",
+        "import os\n" + F,
+        "from collections import Counter\nLIMIT = 10\ndef f(x):\n    return Counter(x).most_common(LIMIT)\n",
+        "def f(x):\n    return [y for y in x if type(y) is int]\n",
+    ],
+)
+def test_programs_that_only_define_are_loaded_once(scan: Scan, text: str):
+    assert scan.program(compiled(text))[0] == ONCE
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "seen = []\n" + F,
+        "def f(x, seen=[]):\n    seen.append(x)\n    return seen\n",
+        "n = 0\ndef f(x):\n    global n\n    n += 1\n    return n\n",
+        "class Solution:\n    calls = 0\n    def f(self, x):\n        self.calls += 1\n        return x\n",
+        "from functools import lru_cache\n@lru_cache\ndef f(x):\n    return x\n",
+        "def f(x):\n    f.n = 1\n    return x\n",
+        "import random\ndef f(x):\n    return random.random()\n",
+        "import sys\nsys.setrecursionlimit(5000)\n" + F,
+        "from typing import List\nclass Solution:\n    def f(self, x: List[int]):\n        return x\n",
+    ],
+)
+def test_programs_with_state_of_their_own_are_loaded_for_every_call(scan: Scan, text: str):
+    assert scan.program(compiled(text))[0] == FRESH
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import os\ndef f(x):\n    return os.getcwd()\n",
+        "import os as o\n" + F,
+        "def f(x):\n    return eval(x)\n",
+        "def f(x):\n    return open(x)\n",
+    ],
+)
+def test_programs_that_look_outside_get_a_process(scan: Scan, text: str):
+    assert scan.program(compiled(text))[0] == OWN
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import builtins\nbuiltins.len = None\n",
+        "import math\nmath.pi = 3\n",
+        "__builtins__['len'] = None\n",
+        "def f(x):\n    return ().__class__.__base__.__subclasses__()\n",
+        "def f(x):\n    setattr(x, 'a', 1)\n",
+        "def f(x):\n    return (i for i in x).gi_frame.f_back\n",
+        "import sys\nsys.modules.clear()\n",
+        "import gc\n" + "def f(x):\n    return gc.get_objects()\n",
+        "import string\nstring.Formatter().x = 1\n",
+    ],
+)
+def test_programs_that_could_leave_something_behind_get_a_process_for_every_call(scan: Scan, text: str):
+    assert scan.program(compiled(text))[0] == ALONE
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import re\nclass S(str):\n    def __eq__(self, other):\n        return True\n" + F,
+        "import re\nM = type('M', (type,), {})\n" + F,
+        "from collections.abc import Sized\nM = type('M', (type,), {})\n" + F,
+        "from typing import Iterable\ndef f(x):\n    return isinstance(x, Iterable), type(x)\n",
+        "def f(x):\n    match x:\n        case object(__class__=c):\n            return c\n",
+        "from typing import NamedTupleMeta\nclass M(NamedTupleMeta):\n    pass\n" + F,
+        "import copy\ncopy.dispatch_table[int] = None\n",
+        "from pipeline.sandbox.inside import run\n" + F,
+        "import functools\nfunctools.update_wrapper(functools, len)\n",
+        "def f(x, o='a'):\n    return vars(x)[o]\n",
+    ],
+)
+def test_programs_that_might_reach_a_neighbour_never_share(scan: Scan, text: str):
+    assert scan.program(compiled(text))[0] in (OWN, ALONE)
+
+
+@pytest.mark.parametrize(
+    ("text", "shares"),
+    [
+        ("f([1, 2], key=lambda x: -x)", True),
+        ("sorted(f({'a': 1}))", True),
+        ("f(globals())", False),
+        ("f(x := 3)", False),
+        ("f(os.remove)", False),
+        ("f(type('M', (type,), {}))", False),
+        ("f(f.__globals__)", False),
+    ],
+)
+def test_calls_share_a_process_only_if_they_are_harmless(scan: Scan, text: str, shares: bool):
+    assert scan.call(compiled(text, "eval")) is shares
+
+
+def test_identity_leaves_out_layout_and_comments_and_nothing_else():
+    one = identity(compiled("def f(x):\n    return x + 1\n"))
+    assert one == identity(compiled("# told\n\ndef f(x):\n\n    return (x  +  1)  # more\n"))
+    for other in (
+        "def f(x):\n    return x + 1.0\n",
+        "def f(x):\n    return x + True\n",
+        "def f(y):\n    return y + 1\n",
+    ):
+        assert one != identity(compiled(other))
+    assert identity(compiled("x = 0.0")) != identity(compiled("x = -0.0"))

@@ -1,0 +1,159 @@
+import collections
+import contextlib
+import datetime
+import decimal
+import fractions
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.sandbox.inside import layout, parse, transport
+from pipeline.sandbox.values import canonical, digest, equal, shown
+
+LEAVES = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary() | st.complex_numbers()
+)
+KEYS = st.integers() | st.text() | st.booleans() | st.tuples(st.integers(), st.text())
+PLAIN = st.recursive(
+    LEAVES | st.sets(KEYS) | st.frozensets(KEYS),
+    lambda inner: st.lists(inner) | st.tuples(inner, inner) | st.dictionaries(KEYS, inner),
+    max_leaves=20,
+)
+
+
+def brought_back(value: object) -> object:
+    kind, raw = transport.plain(value, 1 << 20)
+    assert kind == layout.PLAIN
+    return parse.parse(raw)
+
+
+@given(PLAIN)
+def test_a_plain_value_crosses_unchanged_either_way_of_encoding(value: object):
+    expected = canonical(value)
+    _, careful = transport.careful(value, 1 << 20)
+    assert canonical(brought_back(value)) == expected
+    assert canonical(parse.parse(careful)) == expected
+    assert equal(expected, expected)
+
+
+@given(st.binary(max_size=200))
+def test_hostile_bytes_are_a_value_or_malformed_and_nothing_else(raw: bytes):
+    with contextlib.suppress(parse.Malformed):
+        parse.parse(raw)
+
+
+@given(PLAIN, st.data())
+def test_a_damaged_value_is_a_value_or_malformed_and_nothing_else(value: object, data: st.DataObject):
+    raw = bytearray(transport.plain(value, 1 << 20)[1])
+    raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
+    with contextlib.suppress(parse.Malformed):
+        parse.parse(bytes(raw))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"[\xff\xff\xff\x7f",  # a list that claims 2**31 - 1 items
+        b"u\xff\xff\xff\x7fabc",
+        b"l\xff\xff\xff\x7f",
+        b"[\x01\x00\x00\x00" * 5_000 + b"N",
+        b"c\x00\x00\x00\x00",  # a code object
+        b"R\x00\x00\x00\x00",  # a reference
+        b"S",  # the marker by itself
+        b"NN",
+        b"",
+    ],
+)
+def test_bytes_that_lie_about_themselves_are_malformed(raw: bytes):
+    with pytest.raises(parse.Malformed):
+        parse.parse(raw)
+
+
+def test_keys_forged_to_collide_are_refused():
+    modulus = (1 << 61) - 1
+    _, raw = transport.plain([modulus * number for number in range(1, 3000)], 1 << 20)
+    with pytest.raises(parse.Malformed, match="colliding"):
+        parse.parse(b"<" + raw[1:])
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        collections.Counter("hello"),
+        collections.deque([1, (2,)]),
+        collections.OrderedDict([(2, "b"), (1, "a")]),
+        range(3, 30, 4),
+        bytearray(b"ab"),
+        decimal.Decimal("1.50"),
+        fractions.Fraction(-3, 7),
+        datetime.date(2024, 2, 29),
+        datetime.datetime(2024, 2, 29, 1, 2, 3, 4),
+        datetime.time(1, 2, 3),
+    ],
+)
+def test_standard_types_cross_as_themselves(value: object):
+    back = parse.parse(transport.careful([value], 1024)[1])
+    assert back == [value]
+    assert type(back[0]) is type(value)
+
+
+def test_equal_digests_mean_equal_values_of_equal_types():
+    assert digest(canonical({1: "a", 2: "b"})) == digest(canonical({2: "b", 1: "a"}))
+    assert digest(canonical(0.0)) == digest(canonical(-0.0))
+    assert digest(canonical(float("nan"))) == digest(canonical(-float("nan")))
+    assert digest(canonical({"x", "y", "z"})) == digest(canonical({"z", "y", "x"}))
+    different = [1, 1.0, True, "1", b"1", bytearray(b"1"), (1,), [1], {1}, frozenset({1}), {1: 1}, 1 + 0j]
+    assert len({digest(canonical(value)) for value in different}) == len(different)
+
+
+@pytest.mark.parametrize(
+    ("actual", "expected", "verdict"),
+    [
+        (1, 1.0, True),
+        (True, 1, True),
+        (0.1 + 0.2, 0.3, True),
+        (1.0, 1.0000001, False),
+        ([1.0, {"a": 0.1 + 0.2}], [1, {"a": 0.3}], True),
+        (float("nan"), float("nan"), True),
+        (float("inf"), float("inf"), True),
+        (float("inf"), 1e308, False),
+        ([1], (1,), False),
+        (10**400, 1.0, False),
+        (10**400, 10**400, True),
+        (collections.Counter("aab"), {"a": 2, "b": 1}, True),
+        (collections.OrderedDict([(1, 2), (3, 4)]), {3: 4, 1: 2}, True),
+        ({1, 2}, frozenset({2, 1}), True),
+        ("1", 1, False),
+        (None, False, False),
+        (3 + 0j, 3, True),
+    ],
+)
+def test_equal_is_pythons_own_rule_with_a_tolerance_for_floats(
+    actual: object, expected: object, verdict: bool
+):
+    assert equal(canonical(actual), canonical(expected)) is verdict
+
+
+def test_what_cannot_be_transported_says_so():
+    class Liar(int):
+        def __eq__(self, other: object) -> bool:
+            return True
+
+        __hash__ = int.__hash__
+
+    endless: list[object] = []
+    endless.append(endless)
+    assert transport.plain(Liar(3), 1 << 20)[0] == layout.NOT_PLAIN
+    assert transport.plain((item for item in [1]), 1 << 20)[0] == layout.NOT_PLAIN
+    assert transport.plain([len], 1 << 20)[0] == layout.NOT_PLAIN
+    assert transport.plain(endless, 1 << 20)[0] == layout.TOO_LARGE
+    assert transport.plain("x" * 5000, 1024)[0] == layout.TOO_LARGE
+    assert transport.plain(collections.namedtuple("Pair", "a b")(1, 2), 1024) == transport.plain((1, 2), 1024)
+
+
+def test_a_reader_sees_at_most_200_characters():
+    assert shown([1, "a"], 20) == "[1, 'a']"
+    assert len(shown("x" * 1000, 1005)) == 200
+    assert "int" in shown(10**5000, 2500)
+    assert "50000" in shown([0] * 50_000, 250_005)
