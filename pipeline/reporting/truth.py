@@ -1,0 +1,59 @@
+"""Which solutions are right by their task's reference tests, and which tests its reference solution passes.
+
+This is the only room that looks at references; nothing of it flows back into pairs.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from pipeline.assertions import CodeTest, ValueTest, parse_test
+from pipeline.execution import GivenTest, Judged, Trial
+from pipeline.identity import content_id
+from pipeline.sandbox.jobs import Program
+from pipeline.sandbox.statuses import PASS
+from pipeline.tables import Row
+
+REFERENCE = "reference"
+
+
+def solution_trial(task: Row, solutions: Iterable[Row], counts: Counter[str]) -> Trial | None:
+    """The task's solutions on its reference tests and public examples; None without reference tests."""
+    tests = tuple(_given_tests(task, counts))
+    programs = {row["solution_id"]: Program(row["solution_id"], row["code"]) for row in solutions}
+    if not task["reference_tests"] or not tests or not programs:
+        return None
+    return Trial(task["task_id"], task["entry_point"], tuple(programs.values()), tests)
+
+
+def reference_trial(task: Row, tests: Iterable[Row]) -> Trial | None:
+    """The task's reference solution on the model's tests; None without a reference solution or tests."""
+    given = tuple(GivenTest.from_row(row) for row in tests)
+    if task["reference_solution"] is None or not given:
+        return None
+    reference = Program(REFERENCE, task["reference_solution"])
+    return Trial(task["task_id"], task["entry_point"], (reference,), given)
+
+
+def correct_of(judged: Judged) -> dict[str, bool]:
+    """{solution_id: whether it passes every test of its trial}."""
+    correct: dict[str, bool] = {}
+    for (solution_id, _), verdict in judged.verdicts.items():
+        correct[solution_id] = correct.get(solution_id, True) and verdict == PASS
+    return correct
+
+
+def valid_of(judged: Judged) -> dict[str, bool]:
+    """{test_id: whether the reference solution passes it}."""
+    return {test_id: verdict == PASS for (_, test_id), verdict in judged.verdicts.items()}
+
+
+def _given_tests(task: Row, counts: Counter[str]) -> Iterator[GivenTest]:
+    for code in dict.fromkeys([*task["reference_tests"], *task["example_tests"]]):
+        test_id = content_id("reference test", task["task_id"], code)
+        match parse_test(code, task["entry_point"]):
+            case ValueTest(call=call, expected=expected):
+                yield GivenTest(test_id, code, call, expected)
+            case CodeTest(code=runnable):
+                yield GivenTest(test_id, runnable, None, None)
+            case _:
+                counts["dropped_reference_tests_that_test_nothing"] += 1
