@@ -1,0 +1,201 @@
+"""Inputs that are large enough to tell solutions apart, and no larger: a ladder of sizes, climbed together.
+
+All calls and shapes climb in step while they are cheap; then the costliest one (the others may leave early,
+or be trivial) climbs on alone. A rung counts only if every program returns the same value on it. Climbing
+ends when the fastest program takes long enough, or one is about to take too long, or they disagree.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from profiling.inside.programs import Arguments, Program, Value, calls, is_lazy
+from profiling.inside.timing import OutOfTime, clock_ns, cpu_alarm, one_call, strides
+from profiling.inside.values import agree
+
+# Why climbing ended.
+ENOUGH = "enough"  # the fastest program takes as long as wanted
+COSTLY = "costly"  # the next rung would cost more than allowed
+DISAGREE = "disagree"  # two programs returned different values on the next rung
+ERROR = "error"  # a program raised on the next rung
+LARGEST = "largest"  # inputs grow no further
+AS_WRITTEN = "as_written"  # the shape of a call that did not grow
+STEPS_TOGETHER = 24
+LEAST_FACTOR = 1.1
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What growth may cost.
+
+    target_s: CPU seconds a call that the fastest program should reach.
+    call_s: CPU seconds a call that no program may pass.
+    total_s: CPU seconds that a round of all programs may take.
+    growth_s: CPU seconds for the whole climb.
+    """
+
+    target_s: float
+    call_s: float
+    total_s: float
+    growth_s: float
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One size of one shape on which all programs agreed.
+
+    seconds: of one call, per program, the least of a few.
+    expected: what they returned.
+    """
+
+    shape: str
+    size: int
+    seconds: tuple[float, ...]
+    expected: Value
+    lazy: tuple[bool, ...]
+
+    def load(self, limits: Limits) -> float:
+        """Cost in units of what is allowed; above 1 is too much."""
+        round_s = sum(
+            taken / stride for taken, stride in zip(self.seconds, strides(self.seconds), strict=True)
+        )
+        return max(max(self.seconds) / limits.call_s, round_s / limits.total_s)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What is grown, and for whom.
+
+    call: a plain call of the entry point; natural: its size as written; shapes: in which it can grow.
+    largest: the size it can grow to.
+    enlarge: (shape, size) -> arguments.
+    deadline_ns: on `clock_ns`; later no rung is tried.
+    """
+
+    programs: Sequence[Program]
+    call: str
+    natural: int
+    shapes: Sequence[str]
+    largest: int
+    enlarge: Callable[[str, int], Arguments]
+    limits: Limits
+    deadline_ns: int
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """The rungs of one call and shape, small to large, and why there are no more (empty while it climbs)."""
+
+    ground: Ground
+    shape: str
+    rungs: tuple[Rung, ...]
+    ended: str
+
+
+def climb(grounds: Sequence[Ground]) -> list[Ladder] | str:
+    """The ladders of all calls and shapes, the costliest (and then the earliest) first.
+
+    The first rung of every ladder is the call as the test wrote it. Calls on which the programs do not even
+    agree so are left out; if none is left, the first one's reason comes back instead.
+    """
+    ladders: list[Ladder] = []
+    refused = ""
+    for ground in grounds:
+        first = _rung(ground, AS_WRITTEN, ground.natural, ground.enlarge(AS_WRITTEN, ground.natural))
+        if isinstance(first, str):
+            refused = refused or first
+        elif not ground.shapes:
+            ladders.append(Ladder(ground, AS_WRITTEN, (first,), LARGEST))
+        else:
+            ladders += [Ladder(ground, shape, (first,), "") for shape in ground.shapes]
+    if not ladders:
+        return refused
+    for _ in range(STEPS_TOGETHER):
+        ladders = [_stepped(ladder) for ladder in ladders]
+        if all(ladder.ended for ladder in ladders) or _ripe(ladders):
+            break
+    ladders.sort(key=lambda ladder: -_cost(ladder))
+    while not ladders[0].ended:
+        ladders[0] = _stepped(ladders[0])
+    return ladders
+
+
+def _cost(ladder: Ladder) -> float:
+    # The middle program: one that is slow at everything must not choose the shape alone.
+    return sorted(ladder.rungs[-1].seconds)[len(ladder.rungs[-1].seconds) // 2]
+
+
+def _ripe(ladders: Sequence[Ladder]) -> bool:
+    return any(
+        min(ladder.rungs[-1].seconds) > ladder.ground.limits.target_s / 4
+        or ladder.rungs[-1].load(ladder.ground.limits) > 1 / 8
+        for ladder in ladders
+    )
+
+
+def _stepped(ladder: Ladder) -> Ladder:
+    ground = ladder.ground
+    if ladder.ended:
+        return ladder
+    top = ladder.rungs[-1]
+    factor = _next_factor(ladder, ground.limits)
+    if min(top.seconds) >= ground.limits.target_s:
+        return replace(ladder, ended=ENOUGH)
+    if factor < LEAST_FACTOR or clock_ns() > ground.deadline_ns:
+        return replace(ladder, ended=COSTLY)
+    size = max(top.size + 1, int(top.size * factor))
+    if size > ground.largest:
+        return replace(ladder, ended=LARGEST)
+    rung = _rung(ground, ladder.shape, size, ground.enlarge(ladder.shape, size))
+    if isinstance(rung, str):
+        return replace(ladder, ended=rung)
+    too_much = rung.load(ground.limits) > 1
+    return replace(ladder, ended=COSTLY) if too_much else replace(ladder, rungs=(*ladder.rungs, rung))
+
+
+def _next_factor(ladder: Ladder, limits: Limits) -> float:
+    """How much larger the next input may be: at most double, and much less where cost explodes with size."""
+    top = ladder.rungs[-1]
+    if len(ladder.rungs) == 1:
+        return 1.5
+    below = ladder.rungs[-2]
+    steps = math.log(top.size / below.size)
+    exponent = max(0.0, math.log(top.load(limits) / below.load(limits)) / steps)
+    # Twice the last exponent: where cost is exponential in size, the exponent itself grows with size.
+    allowed = float((1 / top.load(limits)) ** (1 / (2 * exponent + 0.5)))
+    flat = exponent < 0.3 and top.size > 64
+    return min(allowed, 4.0 if flat else 2.0)
+
+
+def _rung(ground: Ground, shape: str, size: int, arguments: Arguments) -> Rung | str:
+    """The rung, or why there is none."""
+    programs, limits = ground.programs, ground.limits
+    seconds, lazy = [], []
+    expected: Value = None
+    for index, program in enumerate(programs):
+        try:
+            with cpu_alarm(3 * limits.call_s):
+                taken, value, is_iterator = _least_s(program, arguments, limits.target_s)
+        except OutOfTime:
+            return COSTLY
+        except Exception:  # a solution may raise anything; on this input there is nothing to measure
+            return ERROR
+        if index == 0:
+            expected = value
+        if not agree(value, expected):
+            return DISAGREE
+        seconds.append(taken)
+        lazy.append(is_iterator)
+    return Rung(shape, size, tuple(seconds), expected, tuple(lazy))
+
+
+def _least_s(program: Program, arguments: Arguments, target_s: float) -> tuple[float, Value, bool]:
+    """(CPU seconds of a call, the least of three where it is quick; its value; whether that was lazy)."""
+    taken, value = one_call(next(calls(program, arguments, lazy=False)))
+    lazy = is_lazy(value)
+    if lazy:
+        taken, value = one_call(next(calls(program, arguments, lazy=True)))
+    if taken < target_s / 2:
+        more = calls(program, arguments, lazy=lazy)
+        taken = min(taken, *(one_call(next(more))[0] for _ in range(2)))
+    return taken, value, lazy

@@ -1,0 +1,159 @@
+"""CPU seconds of calls: interleaved, in random order, garbage collection off, many short samples.
+
+Neighbors on a shared machine change a processor's speed within milliseconds. Short samples (a tenth of a
+millisecond) of all programs in turn see the same speed, and the median of many paired ratios hardly moves
+when a burst hits some of them: on a loaded 2-core machine 80 rounds of .1 ms miss a true ratio by .5 %,
+8 rounds of 1 ms by 2.5 %, at equal cost.
+"""
+
+import gc
+import random
+import signal
+import sys
+import time
+import tracemalloc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from types import FrameType
+
+from profiling.inside.programs import Arguments, Call, Program, Value, calls
+from profiling.inside.values import agree
+
+# Taken once, before any solution runs: a patched `time` module is not heard.
+clock_ns = time.thread_time_ns
+MAX_LOOPS = 1_000
+# A program that takes so many times as long as the fastest takes part in every fourth round.
+SLOW = 8.0
+SLOW_STRIDE = 4
+
+
+class OutOfTime(BaseException):
+    """A call used more CPU than it was given."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A program ready to be timed on one workload.
+
+    loops: calls in one sample.
+    stride: it takes part in every so-manieth round only.
+    """
+
+    program: Program
+    lazy: bool
+    loops: int
+    stride: int
+
+
+@contextmanager
+def cpu_alarm(seconds: float) -> Iterator[None]:
+    """Raise OutOfTime in the block once it has used `seconds` of CPU; loops inside C run on."""
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        raise OutOfTime
+
+    signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0.0)
+
+
+@contextmanager
+def without_collections() -> Iterator[None]:
+    """No garbage collection in the block, and what is alive at its start is never looked at again."""
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.unfreeze()
+
+
+def one_call(call: Call) -> tuple[float, Value]:
+    """(CPU seconds, returned value) of one call."""
+    start = clock_ns()
+    value = call()
+    return (clock_ns() - start) * 1e-9, value
+
+
+def sample(batch: Sequence[Call]) -> float:
+    """CPU seconds of running every call of the batch once, results thrown away."""
+    start = clock_ns()
+    for call in batch:
+        call()
+    return (clock_ns() - start) * 1e-9
+
+
+def loops_for(call_s: float, sample_s: float) -> int:
+    """How many calls make a sample of at least `sample_s`."""
+    return max(1, min(MAX_LOOPS, -int(-sample_s // max(call_s, 1e-8))))
+
+
+def strides(seconds: Sequence[float]) -> list[int]:
+    """How often programs take part in rounds: far slower ones are told apart by a few, and cost the most."""
+    return [SLOW_STRIDE if taken > SLOW * min(seconds) else 1 for taken in seconds]
+
+
+def timed_rounds(
+    entries: Sequence[Entry], arguments: Arguments, rounds: int, order: random.Random
+) -> list[list[float | None]]:
+    """CPU seconds a call, [entry][round]; every round takes its entries once, in a new random order.
+
+    None for a round that an entry's stride leaves out.
+    """
+    streams = [calls(entry.program, arguments, lazy=entry.lazy) for entry in entries]
+    seconds: list[list[float | None]] = [[None] * rounds for _ in entries]
+    with without_collections():
+        for number in range(rounds):
+            taking_part = [index for index, entry in enumerate(entries) if number % entry.stride == 0]
+            for index in order.sample(taking_part, len(taking_part)):
+                # Odd bits of memory between samples move the copies: their place must not be a constant.
+                padding = [bytearray(order.randrange(16, 4096)) for _ in range(4)]
+                batch = list(islice(streams[index], entries[index].loops))
+                seconds[index][number] = sample(batch) / entries[index].loops
+                del batch, padding
+            gc.collect()
+    return seconds
+
+
+def peak_bytes(stream: Iterator[Call]) -> int:
+    """Bytes of Python memory that the next call needs beyond its arguments, at its worst moment; exact."""
+    call = next(stream)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        call()
+        return max(0, tracemalloc.get_traced_memory()[1] - before)
+    finally:
+        tracemalloc.stop()
+
+
+def still_agrees(entry: Entry, arguments: Arguments, expected: Value) -> bool:
+    """Whether one more fresh call returns `expected`; a result that depends on time or chance does not."""
+    try:
+        return agree(next(calls(entry.program, arguments, lazy=entry.lazy))(), expected)
+    except Exception:  # whatever a solution raises here, it is not the expected value
+        return False
+
+
+def quiet_streams() -> None:
+    """Let solutions print into nothing, so that no output is mistaken for the answer."""
+    sys.stdout = sys.stderr = _Nothing()
+
+
+class _Nothing:
+    encoding = "utf-8"
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+    def flush(self) -> None:
+        pass

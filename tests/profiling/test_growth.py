@@ -1,0 +1,94 @@
+import json
+
+from pipeline.inputs import enlarge
+from profiling.answers import LineCost, parsed_answer
+from profiling.campaign import Base, Campaign
+from profiling.hotlines import hot_lines
+from tests.profiling.runs import PLAN, ask
+
+LINEAR = "def f(xs):\n    return len(set(xs)) == len(xs)\n"
+QUADRATIC = "def f(xs):\n    return not any(x in xs[:i] for i, x in enumerate(xs))\n"
+
+
+def base(call: str) -> Base:
+    return Base(call, enlarge.shapes(call), enlarge.natural_size(call), enlarge.largest_size(call))
+
+
+def measured(*codes: str, calls: tuple[str, ...]):
+    return Campaign(codes, "f", 3, PLAN, ask).growing([base(call) for call in calls])
+
+
+def test_inputs_grow_until_complexity_shows():
+    found = measured(LINEAR, QUADRATIC, calls=("f([3, 1, 2])",))
+    assert found.workload.size > 100
+    claim = found.claim(1, 0)
+    assert claim.certified(1.05)
+    assert found.checks  # other shapes on which both agreed
+    assert {len(times) for times in found.times} == {2}
+
+
+def test_an_input_on_which_solutions_leave_early_is_not_chosen_where_another_is_hard():
+    # On repeated elements both leave at the second one.
+    found = measured(LINEAR, QUADRATIC, calls=("f([1, 1, 2])", "f([3, 1, 2])"))
+    assert found.claim(1, 0).certified(1.05)
+
+
+def test_growth_stops_where_solutions_part():
+    right = "def f(n):\n    return n % 2\n"
+    wrong_above_a_hundred = "def f(n):\n    return n % 2 if n < 100 else 7\n"
+    found = measured(right, wrong_above_a_hundred, calls=("f(3)",))
+    assert found.workload.size < 100
+    assert found.dropped == {}
+
+
+def test_exponential_cost_is_approached_with_care():
+    slow = "def f(n):\n    return n if n < 2 else f(n - 1) + f(n - 2)\n"
+    quick = "def f(n):\n    a, b = 0, 1\n    for _ in range(n):\n        a, b = b, a + b\n    return a\n"
+    found = measured(quick, slow, calls=("f(6)",))
+    assert found.dropped == {}
+    assert found.claim(1, 0).ratio > 5
+
+
+def test_solutions_that_never_agree_have_no_workload_and_no_claim():
+    found = measured("def f(n):\n    return n\n", "def f(n):\n    return -n\n", calls=("f(5)",))
+    assert found.workload is None
+    assert found.ended == "as_written_disagree"
+    assert found.claim(0, 1) is None
+
+
+def test_a_rewrite_must_agree_on_the_check_workloads_too():
+    found = measured(LINEAR, QUADRATIC, calls=("f([3, 1, 2])",))
+    wrong = "def f(xs):\n    return True\n"
+    campaign = Campaign((LINEAR, wrong), "f", 3, PLAN, ask)
+    again = campaign.on(found.workload, found.small, found.checks)
+    assert again.dropped == {1: "differs"}
+    assert again.claim(0, 1) is None
+
+
+def test_a_dead_worker_is_no_speedup():
+    campaign = Campaign((LINEAR, QUADRATIC), "f", 3, PLAN, lambda _: None)
+    found = campaign.growing([base("f([3, 1, 2])")])
+    assert (found.workload, found.ended, found.live) == (None, "no_answer", ())
+
+
+def test_forged_answers_are_no_answers():
+    good = {"dropped": {}, "workload": ["f(1)", "odd", 3], "ended": "enough", "ladder": [], "checks": []}
+    assert parsed_answer(json.dumps(good).encode(), 1) is not None
+    for forged in (
+        b"",
+        b"[]",
+        b"{" * 100_000,
+        json.dumps(good | {"seconds": [[float("nan")]]}).encode(),
+        json.dumps(good | {"seconds": [[-1.0]]}).encode(),
+        json.dumps(good | {"seconds": [[1.0], [1.0]]}).encode(),
+        json.dumps(good | {"seconds": [["quick"]]}).encode(),
+        json.dumps(good | {"workload": [1, 2, 3]}).encode(),
+    ):
+        assert parsed_answer(forged, 1) is None
+
+
+def test_hot_lines_show_share_hits_memory_and_code_of_what_counts():
+    code = "def f(n):\n    xs = [0] * n\n    return sum(xs)\n"
+    lines = [LineCost(2, 3e-6, 1, 8_000_056), LineCost(3, 1e-6, 1, 12), LineCost(1, 1e-9, 0, 0)]
+    assert hot_lines(code, lines) == "2|75%|1|+8.0MB|xs = [0] * n\n3|25%|1||return sum(xs)"
+    assert hot_lines(code, []) == ""
