@@ -1,0 +1,1 @@
+"""One verb per DVC stage: read tables, call pure functions, write tables."""

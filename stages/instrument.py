@@ -1,0 +1,155 @@
+"""What profile, optimize and verify share: whom they measure, with what, and under which names.
+
+A measurement is decided by the solutions, the calls they grow from, the harness, the plan, the machine and
+the seed; all of these are in the journal's key.
+"""
+
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
+from pathlib import Path
+
+from pydantic import Field
+
+from pipeline.identity import child_seed, content_id
+from pipeline.inputs import enlarge
+from pipeline.measuring import asker, machine_facts
+from pipeline.params import Section
+from pipeline.sandbox.params import SandboxParams
+from pipeline.sandbox.sandbox import Sandbox
+from pipeline.tables import Row
+from profiling.answers import Workload
+from profiling.bundle import worker_source
+from profiling.campaign import Ask, Campaign, Measured, Plan
+from profiling.campaign import Base as BaseCall
+
+
+class ProfileParams(Section):
+    """What is measured, and how far it goes; times are CPU seconds.
+
+    max_solutions: of a task, the best-scored trusted ones.
+    workers: tasks measured at a time.
+    base_calls: credible tests' inputs tried as the ground for enlarged ones.
+    rounds, sample_s: samples of each program in a process, and their least length.
+    first_processes, max_processes: interpreter processes always, and for near-ties at most.
+    min_speedup: a speedup is certified when its 95 % interval lies above.
+    target_s: inputs grow until the fastest solution takes so long,
+    call_s, total_s: or a solution, or one round of all, would take longer than this,
+    growth_s: or growing has taken so long.
+    """
+
+    max_solutions: int = Field(ge=1)
+    workers: int = Field(ge=1)
+    base_calls: int = Field(ge=1)
+    rounds: int = Field(ge=32)
+    sample_s: float = Field(gt=0)
+    first_processes: int = Field(ge=2)
+    max_processes: int = Field(ge=2)
+    min_speedup: float = Field(ge=1)
+    target_s: float = Field(gt=0)
+    call_s: float = Field(gt=0)
+    total_s: float = Field(gt=0)
+    growth_s: float = Field(gt=0)
+
+    @property
+    def plan(self) -> Plan:
+        """The part that profiling needs."""
+        return Plan(**self.model_dump(exclude={"max_solutions", "workers", "base_calls"}))
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A task's trusted solutions, and the credible calls their inputs grow from.
+
+    solutions: (solution_id, code), the best-scored first.
+    """
+
+    task_id: str
+    entry_point: str
+    solutions: tuple[tuple[str, str], ...]
+    calls: tuple[str, ...]
+
+    def bases(self, count: int) -> list[BaseCall]:
+        """What to grow from."""
+        return [
+            BaseCall(call, enlarge.shapes(call), enlarge.natural_size(call), enlarge.largest_size(call))
+            for call in enlarge.bases(self.calls, count) or sorted(self.calls)[:1]
+        ]
+
+
+def subject_of(task: Row, found: Sequence[list[Row]], max_solutions: int) -> Subject:
+    """The best-scored trusted solutions, and the inputs of the public examples and of credible tests.
+
+    Solutions that do not all act alike cannot be compared: those that act like the best-scored one stay.
+    """
+    solutions, scores, tests, test_scores = found
+    trusted_scores = [row for row in scores if row["trusted"]]
+    best = min(trusted_scores, key=lambda row: (-row["score"], row["solution_id"]), default=None)
+    score = {
+        row["solution_id"]: row["score"]
+        for row in trusted_scores
+        if best is not None and row["behavior_id"] == best["behavior_id"]
+    }
+    credible = {row["test_id"] for row in test_scores if row["credible"]}
+    trusted = [row for row in solutions if row["solution_id"] in score]
+    trusted.sort(key=lambda row: (-score[row["solution_id"]], row["solution_id"]))
+    believed = [row for row in tests if row["is_example"] or row["test_id"] in credible]
+    plain = (enlarge.plain_call(row["call"], task["entry_point"]) for row in believed if row["call"])
+    calls = {call for call in plain if call is not None}
+    return Subject(
+        task["task_id"],
+        task["entry_point"],
+        tuple((row["solution_id"], row["code"]) for row in trusted[:max_solutions]),
+        tuple(sorted(calls)),
+    )
+
+
+def workload_id(task_id: str, workload: Workload, seed: int) -> str:
+    """The id under which a workload stands in every table."""
+    return content_id("workload", task_id, *map(str, astuple(workload)), str(seed))
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """All that decides every measurement of a run alike."""
+
+    source: str
+    plan: Plan
+    base_calls: int
+    seed: int
+    isolation: str
+    machine: str
+    ask: Ask
+
+    def campaign(self, subject: Subject) -> Campaign:
+        """How a task's solutions are measured."""
+        codes = tuple(code for _, code in subject.solutions)
+        return Campaign(codes, subject.entry_point, self.task_seed(subject.task_id), self.plan, self.ask)
+
+    def task_seed(self, task_id: str) -> int:
+        """What makes this task's grown inputs."""
+        return child_seed(self.seed, "workload", task_id)
+
+    def measured(self, subject: Subject) -> Measured:
+        """Measure one task's solutions."""
+        return self.campaign(subject).growing(subject.bases(self.base_calls))
+
+    def key(self, subject: Subject) -> str:
+        """The journal's name for this measurement."""
+        setting = (self.source, repr(self.plan), str(self.base_calls), str(self.seed), self.isolation)
+        return content_id("profile", *setting, self.machine, repr(subject))
+
+
+def instrument(
+    seed: int, params: ProfileParams, sandbox: Sandbox, sandbox_params: SandboxParams
+) -> Instrument:
+    """The instrument of this run."""
+    source = worker_source(Path(enlarge.__file__))
+    return Instrument(
+        source=source,
+        plan=params.plan,
+        base_calls=params.base_calls,
+        seed=seed,
+        isolation=sandbox.isolation,
+        machine=machine_facts(),
+        ask=asker(sandbox, source, sandbox_params),
+    )

@@ -1,0 +1,166 @@
+"""report: what was made, how much of it is true, and what was dropped; metrics.json, plots, report page.
+
+The only stage that reads reference tests and solutions. Without any, it reports all that needs none.
+"""
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline.counts import read_counts
+from pipeline.execution import Trial, judged
+from pipeline.params import load
+from pipeline.progress import meter
+from pipeline.reporting.figures import (
+    Figures,
+    amounts,
+    calibration_figures,
+    pair_truth,
+    pair_truth_figures,
+    ranking_figures,
+    speed_figures,
+    truth_figures,
+    verdict_mix,
+)
+from pipeline.reporting.plots import Predictions, write_plots
+from pipeline.reporting.summary import report_page, summary
+from pipeline.reporting.truth import correct_of, reference_trial, solution_trial, valid_of
+from pipeline.sandbox.params import SandboxParams
+from pipeline.sandbox.sandbox import Sandbox
+from pipeline.schemas.pairs import PAIRS
+from pipeline.schemas.profiles import PROFILES
+from pipeline.schemas.rewrites import REWRITES
+from pipeline.schemas.solution_scores import SOLUTION_SCORES
+from pipeline.schemas.solutions import SOLUTIONS
+from pipeline.schemas.tasks import TASKS
+from pipeline.schemas.test_scores import TEST_SCORES
+from pipeline.schemas.tests import TESTS
+from pipeline.schemas.truths import TRUTHS
+from pipeline.schemas.verdicts import VERDICTS
+from pipeline.schemas.verified import VERIFIED
+from pipeline.stage import run
+from pipeline.tables import OUTPUTS, by_task, read, rows, write
+from stages.overheads import measured_tasks, overhead_figures, rewrite_figures
+
+REPORT = OUTPUTS / "report"
+COUNTED_STAGES = ("tasks", "generate", "execute", "rank", "profile", "optimize", "verify", "pairs")
+
+
+def main() -> None:
+    """Write the truths table and outputs/report, and print the summary."""
+    dropped: dict[str, Mapping[str, int]] = {stage: read_counts(stage) for stage in COUNTED_STAGES}
+    with Sandbox.open(load("sandbox", SandboxParams)) as sandbox:
+        isolation = sandbox.isolation
+        correct, valid, dropped["report"] = _truth(sandbox)
+    tables, verdicts = _tables(), _verdict_counts()
+    figures, predictions = _figures(tables, correct, valid)
+    figures |= verdict_mix(verdicts)
+    figures |= _efficiency_figures(correct)
+    pairs = read(PAIRS).to_pylist()
+    REPORT.mkdir(parents=True, exist_ok=True)
+    _write(REPORT / "metrics.json", json.dumps(figures, indent=2) + "\n")
+    _write(REPORT / "report.md", report_page(figures, dropped, pairs, isolation))
+    _write(REPORT / "summary.txt", summary(figures, pairs, isolation))
+    write_plots(REPORT / "plots", predictions, tables["pairs"], verdicts)
+    print((REPORT / "summary.txt").read_text(encoding="utf-8"), file=sys.stderr)
+
+
+def _truth(sandbox: Sandbox) -> tuple[pd.Series, pd.Series, Counter[str]]:
+    """solution_id -> right, test_id -> valid, and counts; the truths table is written on the way."""
+    counts: Counter[str] = Counter(dropped_reference_tests_that_test_nothing=0)
+    truths = []
+    valid: dict[str, bool] = {}
+    with meter("report", "tasks with references") as progress:
+        for done in judged(_solution_trials(counts), sandbox):
+            truths += [
+                {"solution_id": solution_id, "task_id": done.task_id, "correct": correct}
+                for solution_id, correct in correct_of(done).items()
+            ]
+            progress.advance()
+    for done in judged(_reference_trials(), sandbox):
+        valid |= valid_of(done)
+    write(TRUTHS, truths)
+    correct = pd.Series({row["solution_id"]: row["correct"] for row in truths}, dtype=bool)
+    return correct, pd.Series(valid, dtype=bool), counts
+
+
+def _solution_trials(counts: Counter[str]) -> Iterator[Trial]:
+    for _, (tasks, solutions, rewrites) in by_task(TASKS, SOLUTIONS, REWRITES):
+        for task in tasks:
+            trial = solution_trial(task, [*solutions, *rewrites], counts)
+            if trial is None:
+                counts["tasks_without_reference_tests_or_solutions"] += 1
+            else:
+                yield trial
+
+
+def _reference_trials() -> Iterator[Trial]:
+    for _, (tasks, tests) in by_task(TASKS, TESTS):
+        for task in tasks:
+            trial = reference_trial(task, tests)
+            if trial is not None:
+                yield trial
+
+
+def _tables() -> dict[str, pd.DataFrame]:
+    return {
+        "tasks": read(TASKS, ["task_id"]).to_pandas(),
+        "solutions": read(SOLUTIONS, ["solution_id", "task_id", "sample_count"]).to_pandas(),
+        "tests": read(TESTS, ["test_id", "sample_count"]).to_pandas(),
+        "solution_scores": read(SOLUTION_SCORES).to_pandas(),
+        "test_scores": read(TEST_SCORES).to_pandas(),
+        "verified": read(VERIFIED).to_pandas(),
+        "pairs": read(PAIRS).to_pandas(),
+    }
+
+
+def _efficiency_figures(correct: pd.Series) -> Figures:
+    solutions = read(SOLUTIONS, ["task_id", "solution_id", "sample_count"]).to_pylist()
+    scores = read(SOLUTION_SCORES, ["task_id", "solution_id", "score"]).to_pylist()
+    tasks = measured_tasks(rows(PROFILES), solutions, scores)
+    known = {str(solution_id): bool(right) for solution_id, right in correct.items()}
+    return overhead_figures(tasks, known) | rewrite_figures(read(VERIFIED).to_pylist())
+
+
+def _verdict_counts() -> dict[str, int]:
+    # Counted in Arrow: this is the one table with a row for every solution on every test.
+    counted = read(VERDICTS, ["verdict"]).column("verdict").value_counts().to_pylist()
+    return dict(sorted((row["values"], row["counts"]) for row in counted))
+
+
+def _figures(
+    tables: Mapping[str, pd.DataFrame], correct: pd.Series, valid: pd.Series
+) -> tuple[Figures, Predictions]:
+    pairs, scores, tests = tables["pairs"], tables["solution_scores"], tables["test_scores"]
+    is_true = pair_truth(pairs, correct)
+    predictions = {
+        "solutions": _outcomes(scores.set_index("solution_id").p_correct, correct),
+        "tests": _outcomes(tests.set_index("test_id").p_valid, valid),
+        "pairs": _outcomes(pairs.set_index("pair_id").confidence, is_true),
+    }
+    figures = {
+        **amounts(tables),
+        **truth_figures(tables, correct, valid),
+        **pair_truth_figures(pairs, is_true),
+        **calibration_figures(predictions),
+        **ranking_figures(scores, correct),
+        **speed_figures(pairs, tables["verified"]),
+    }
+    return figures, predictions
+
+
+def _outcomes(probability: pd.Series, outcome: pd.Series) -> tuple[list[float], list[bool]]:
+    known = probability[probability.index.isin(outcome.index)]
+    return known.tolist(), outcome.loc[known.index].tolist()
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    run(main)

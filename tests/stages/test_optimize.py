@@ -1,0 +1,81 @@
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from stages import optimize, profile
+from tests.stages.measured import LINEAR, QUADRATIC, UNSTABLE_ORDER, Scripted, solution_id, write_inputs
+
+SLICED = """def distinct(xs):
+    out = []
+    for x in xs:
+        if x not in out[:]:
+            out = out + [x]
+    return out
+"""
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def optimized(monkeypatch, script) -> Scripted:
+    engine = Scripted(script)
+    monkeypatch.setattr(optimize, "open_engine", engine.opened)
+    optimize.main()
+    return engine
+
+
+def counts(stage: str) -> dict[str, int]:
+    return json.loads(Path(f"outputs/counts/{stage}.json").read_text())
+
+
+def test_a_faster_rewrite_becomes_the_parent_of_the_next_round(monkeypatch):
+    write_inputs(SLICED)
+    profile.main()
+    answers = {SLICED: [QUADRATIC], QUADRATIC: [LINEAR], LINEAR: []}
+
+    def script(prompt: str) -> list[str]:
+        return next(answers[code] for code in answers if code.strip() in prompt)
+
+    engine = optimized(monkeypatch, script)
+    rewrites = pd.read_parquet("outputs/rewrites").set_index("solution_id")
+    assert rewrites["round"].to_dict() == {solution_id(QUADRATIC): 1, solution_id(LINEAR): 2}
+    assert rewrites.parent_id[solution_id(LINEAR)] == solution_id(QUADRATIC)
+    assert "|if x not in out[:]:" in engine.asked[0]  # the model saw the parent's profile
+    assert "|if x not in out:" in engine.asked[1]  # and then the rewrite's own
+
+
+def test_a_round_without_a_faster_rewrite_ends_the_chain(monkeypatch):
+    write_inputs(LINEAR)
+    profile.main()
+    engine = optimized(monkeypatch, lambda _: [QUADRATIC, QUADRATIC, UNSTABLE_ORDER, LINEAR, "nothing"])
+    assert len(engine.asked) == 1
+    assert set(pd.read_parquet("outputs/rewrites").code.str.strip()) == {
+        QUADRATIC.strip(),
+        UNSTABLE_ORDER.strip(),
+    }
+    found = counts("optimize")
+    assert found["rewrite_samples"] == 5
+    assert found["rewrite_lost_unchanged"] == 1
+    assert found["rewrite_repeats"] == 1
+    assert sum(n for name, n in found.items() if name.startswith("rewrite_lost_")) == 2
+
+
+def test_a_rerun_asks_and_judges_nothing_again(monkeypatch):
+    write_inputs(QUADRATIC)
+    profile.main()
+    optimized(monkeypatch, lambda _: [LINEAR])
+    before = pd.read_parquet("outputs/rewrites")
+    monkeypatch.setattr(optimize.Court, "verdicts", lambda *_: pytest.fail("judged again"))
+    assert optimized(monkeypatch, lambda _: pytest.fail("asked again")).asked == []
+    pd.testing.assert_frame_equal(pd.read_parquet("outputs/rewrites"), before)
+
+
+def test_no_rounds_means_no_rewrites(monkeypatch):
+    write_inputs(QUADRATIC, optimize={"rounds": 0})
+    profile.main()
+    assert optimized(monkeypatch, lambda _: [LINEAR]).asked == []
+    assert pd.read_parquet("outputs/rewrites").empty

@@ -1,0 +1,53 @@
+import pandas as pd
+import pytest
+
+from stages import profile
+from tests.stages.measured import LINEAR, QUADRATIC, solution_id, write_inputs
+
+TABLES = ("workloads", "measurements", "profiles", "comparisons")
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_better_class_is_certified_and_raw_times_are_kept():
+    write_inputs(QUADRATIC, LINEAR)
+    profile.main()
+    compared = pd.read_parquet("outputs/comparisons")
+    (row,) = compared.to_dict("records")
+    assert (row["faster_id"], row["slower_id"]) == (solution_id(LINEAR), solution_id(QUADRATIC))
+    assert row["certified"]
+    assert 1 < row["speedup_low"] < row["speedup"] < row["speedup_high"]
+    assert row["exponent_gap"] > 0.5
+    raw = pd.read_parquet("outputs/measurements")
+    assert raw.machine_id.nunique() == 1
+    assert set(raw.process) == {0, 1}
+    assert set(raw.workload_id) == {row["workload_id"]}
+    profiles = pd.read_parquet("outputs/profiles").set_index("solution_id")
+    assert profiles.scaling_exponent[solution_id(QUADRATIC)] > 1.5
+    assert "if x not in out" in profiles.hot_lines[solution_id(QUADRATIC)]
+    assert (profiles.memory_integral_bytes_s <= profiles.peak_bytes * profiles.cpu_s).all()
+
+
+def test_a_finished_task_comes_from_the_journal_with_the_same_bytes(capsys):
+    write_inputs(QUADRATIC, LINEAR)
+    profile.main()
+    first = {name: pd.read_parquet(f"outputs/{name}") for name in TABLES}
+    profile.main()
+    assert "1 reused" in capsys.readouterr().err
+    for name, table in first.items():
+        pd.testing.assert_frame_equal(pd.read_parquet(f"outputs/{name}"), table)
+
+
+def test_what_cannot_be_measured_is_counted_and_leaves_whole_tables(tmp_path):
+    write_inputs(QUADRATIC, trusted=False)
+    profile.main()
+    assert '"dropped_task_no_trusted_solution": 1' in (tmp_path / "outputs/counts/profile.json").read_text()
+    assert [len(pd.read_parquet(f"outputs/{name}")) for name in TABLES] == [0, 0, 0, 0]
+    write_inputs(QUADRATIC, credible=False)
+    profile.main()
+    assert (
+        '"dropped_task_no_plain_credible_call": 1' in (tmp_path / "outputs/counts/profile.json").read_text()
+    )

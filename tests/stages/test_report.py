@@ -1,0 +1,137 @@
+"""What a reader of the report relies on: truth by reference tests, honest blanks, everything dropped."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from pipeline.errors import TableError
+from stages import report
+from tests.stages.line import Line, write_counts_of
+
+REFERENCE = ("assert add(0, 0) == 0", "assert add(5, -2) == 3", "assert add(2, 2) == 4")
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def reported(line: Line) -> dict[str, float | None]:
+    line.made(min_confidence=0.0, validation_share=0.0)
+    write_counts_of(*(set(report.COUNTED_STAGES) - {"pairs"}))
+    report.main()
+    return json.loads(Path("outputs/report/metrics.json").read_text())
+
+
+def line_with_truth() -> Line:
+    """Trusted: one right, one that only passes the example; not trusted: one right, one wrong."""
+    line = Line().task(reference_tests=REFERENCE)
+    line.solution("right", 0.9, returns="a + b").solution("fooled", 0.7, returns="3", behavior="three")
+    line.solution("missed", 0.2, returns="b + a", behavior="b+a")
+    line.solution("wrong", 0.1, returns="a - b", behavior="minus", example="fail")
+    line.faster("right", "fooled", 2.0).rewrite("quicker", "right", 3.0, returns="sum((a, b))")
+    for name in ("right", "fooled"):
+        line.verdict(name, "valid", "pass")
+    line.test("valid", "add(1, 1)", "2", p_valid=0.8).test("invalid", "add(1, 1)", "3", p_valid=0.6)
+    return line.test("unsure", "add(2, 1)", "1", p_valid=0.1)
+
+
+@pytest.fixture(scope="module")
+def run_with_truth(tmp_path_factory):
+    """The folder of a finished report on `line_with_truth`, made once."""
+    folder = tmp_path_factory.mktemp("report")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        reported(line_with_truth())
+    return folder
+
+
+@pytest.fixture
+def figures(run_with_truth, monkeypatch):
+    monkeypatch.chdir(run_with_truth)
+    return json.loads(Path("outputs/report/metrics.json").read_text())
+
+
+def test_a_pair_is_true_only_when_both_its_sides_are_as_it_says(figures):
+    truths = pd.read_parquet("outputs/truths").set_index("solution_id").correct.to_dict()
+    assert truths == {"right": True, "fooled": False, "missed": True, "wrong": False, "quicker": True}
+    # right>missed and fooled>missed, fooled>wrong are false; right>wrong is true
+    assert (figures["pairs_correctness_judged"], figures["pairs_correctness_true"]) == (4, 1)
+    # right over fooled: one side is wrong; quicker over right: both are right
+    assert (figures["pairs_efficiency_judged"], figures["pairs_efficiency_true"]) == (2, 1)
+
+
+def test_trust_and_credibility_are_held_against_the_references(figures):
+    assert figures["samples_right_share"] == pytest.approx(2 / 4)
+    assert figures["trusted_right_share"] == pytest.approx(1 / 2)
+    # the public example and `valid` are, `invalid` and `unsure` are not
+    assert figures["tests_valid_share"] == pytest.approx(2 / 4)
+    assert figures["credible_tests_valid_share"] == pytest.approx(2 / 3)
+    assert figures["auc_score"] == pytest.approx(3 / 4)
+    assert figures["top1_right"] == 1.0
+
+
+@pytest.mark.usefixtures("repository")
+def test_without_references_the_report_leaves_blanks_and_judges_no_pair():
+    line = Line().task().solution("good", 0.9).solution("bad", 0.1, behavior="wrong", example="fail")
+    figures = reported(line)
+    assert figures["pairs_correctness"] == 1
+    assert figures["pairs_correctness_judged"] == 0
+    for blank in ("pairs_correctness_true_share", "solutions_ece", "auc_score", "samples_right_share"):
+        assert figures[blank] is None
+    assert "none of a task with reference tests" in Path("outputs/report/summary.txt").read_text()
+
+
+@pytest.mark.usefixtures("repository")
+def test_a_line_that_made_nothing_is_reported_too(capsys):
+    figures = reported(Line().task())
+    assert figures["pairs"] == figures["samples"] == 0
+    assert figures["speedup_median"] is None
+    assert Path("outputs/report/summary.txt").read_text() in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("figures")
+def test_everything_dropped_stands_in_the_report_by_stage_and_reason():
+    page = Path("outputs/report/report.md").read_text()
+    for stage in set(report.COUNTED_STAGES) - {"pairs"}:
+        assert f"| {stage} | dropped_for_a_reason | 7 |" in page
+    assert "| pairs | dropped_correctness_low_confidence | 0 |" in page
+    assert "| report | dropped_reference_tests_that_test_nothing | 0 |" in page
+
+
+@pytest.mark.usefixtures("repository")
+def test_a_stage_without_counts_is_no_stage_that_dropped_nothing():
+    line_with_truth().made()
+    with pytest.raises(TableError, match="counts of 'tasks'"):
+        report.main()
+
+
+@pytest.mark.usefixtures("figures")
+def test_the_summary_tells_how_much_is_true_where_it_is_and_shows_one_pair():
+    text = Path("outputs/report/summary.txt").read_text()
+    assert "4 correctness pairs, 1 of 4 true" in text
+    assert "2 efficiency pairs, 1 of 2 true" in text
+    assert "outputs/datasets" in text
+    assert "3.00 times as fast" in text
+    assert "sum((a, b))" in text
+
+
+@pytest.mark.usefixtures("figures")
+def test_dvc_shows_the_metrics_and_draws_the_plots():
+    subprocess.run(["dvc", "init", "--no-scm", "-q"], check=True)
+    plots = {f"outputs/report/plots/{name}.csv": {"x": x, "y": y} for name, x, y in (
+        ("reliability", "probability", "share_true"), ("precision_yield", "share_kept", "precision"),
+        ("verdicts", "count", "verdict"), ("speedups", "pair", "speedup"),
+    )}  # fmt: skip
+    Path("dvc.yaml").write_text(
+        json.dumps({"metrics": ["outputs/report/metrics.json"], "plots": [{k: v} for k, v in plots.items()]})
+    )
+    shown = subprocess.run(["dvc", "metrics", "show", "--json"], check=True, capture_output=True, text=True)
+    assert json.loads(shown.stdout)[""]["data"]["outputs/report/metrics.json"]["data"]["pairs"] == 6
+    subprocess.run(["dvc", "plots", "show", "-q", "-o", "drawn"], check=True, capture_output=True)
+    page = Path("drawn/index.html").read_text()
+    assert all(f"{name}.csv" in page for name in ("reliability", "precision_yield", "verdicts", "speedups"))

@@ -1,0 +1,62 @@
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from stages import optimize, profile, verify
+from tests.stages.measured import LINEAR, QUADRATIC, UNSTABLE_ORDER, Scripted, solution_id, write_inputs
+
+WRONG_ON_LARGE = "def distinct(xs):\n    return list(dict.fromkeys(xs))[:30]\n"
+SAME_COST = QUADRATIC.replace("out", "kept")
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def verified(monkeypatch, parent: str, *rewrites: str) -> pd.DataFrame:
+    write_inputs(parent, optimize={"rounds": 1})
+    profile.main()
+    monkeypatch.setattr(optimize, "open_engine", Scripted(lambda _: list(rewrites)).opened)
+    optimize.main()
+    verify.main()
+    return pd.read_parquet("outputs/verified").set_index("solution_id")
+
+
+def test_only_a_rewrite_that_agrees_and_is_certainly_faster_is_accepted(monkeypatch):
+    rows = verified(monkeypatch, QUADRATIC, LINEAR, UNSTABLE_ORDER, SAME_COST)
+    linear, wrong, same = (rows.loc[solution_id(code)] for code in (LINEAR, UNSTABLE_ORDER, SAME_COST))
+    assert (linear.accepted, linear.reason) == (True, "faster")
+    assert linear.speedup_low > 1.05
+    assert linear.parent_id == solution_id(QUADRATIC)
+    assert (wrong.accepted, wrong.reason, wrong.certainly_wrong) == (False, "fails_tests", True)
+    assert pd.isna(wrong.speedup)
+    assert (same.accepted, same.reason, same.certainly_wrong) == (False, "not_cheaper", False)
+    found = json.loads(Path("outputs/counts/verify.json").read_text())
+    assert found == {
+        "accepted_faster": 1,
+        "rejected_fails_tests": 1,
+        "rejected_not_cheaper": 1,
+        "rewrites": 3,
+    }
+
+
+def test_a_rewrite_that_is_wrong_on_enlarged_inputs_only_is_rejected_but_not_certainly_wrong(monkeypatch):
+    rows = verified(monkeypatch, QUADRATIC, WRONG_ON_LARGE)
+    (row,) = rows.to_dict("records")
+    assert (row["accepted"], row["reason"], row["certainly_wrong"]) == (False, "differs", False)
+
+
+def test_verify_judges_alone_what_no_journal_holds(monkeypatch):
+    first = verified(monkeypatch, QUADRATIC, LINEAR)
+    for file in Path(".cache/journal/verify").iterdir():
+        file.unlink()
+    verify.main()
+    again = pd.read_parquet("outputs/verified").set_index("solution_id")
+    assert list(again.reason) == list(first.reason) == ["faster"]
+
+
+def test_without_rewrites_the_table_is_empty_and_whole(monkeypatch):
+    assert verified(monkeypatch, QUADRATIC).empty
