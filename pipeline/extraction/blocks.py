@@ -14,6 +14,8 @@ THOUGHT_START = re.compile(r"<(?:think|thinking|thought|reasoning)>", re.IGNOREC
 TURN_END = re.compile(r"<\|(?:im_end|endoftext|eot_id|end_of_text|end)\|>|</s>")
 # CodeLlama's [PYTHON] and the XML tags of other families stand for fences.
 TAG = re.compile(r"\[/?PYTHON\]|</?(?:code|python|solution|answer)>", re.IGNORECASE)
+INVISIBLE = re.compile("[\ufeff\u200b\u2060]")
+QUOTES = re.compile(r'"{3}|\'{3}')
 OPENING = re.compile(r"(?:^|(?<=[\s:>.]))(`{3,}|~{3,})[ \t]*([\w+#.-]*)[^\S\n]*$")
 SESSION_LINE = re.compile(r"^(?:>>>|\.\.\.)(?: |$)")
 
@@ -38,15 +40,17 @@ def blocks(text: str) -> list[Block]:
     fenced: list[Block] = []
     outside: list[Block] = []
     inside: list[str] = []
-    fence = ""
+    fence, in_docstring = "", False
     for line in lines:
         if not fence:
             if opening := OPENING.search(line):
                 inside.append(line[: opening.start()])
                 outside.append(_block(inside, fenced=False))
-                inside, fence = [], opening[1]
+                inside, fence, in_docstring = [], opening[1], False
             else:
                 inside.append(line)
+        elif in_docstring and not QUOTES.search(line):  # a fence in a docstring is an example
+            inside.append(line)
         elif line.strip().startswith(fence):
             fenced.append(_block(inside, fenced=True))
             inside, fence = [], ""
@@ -55,6 +59,7 @@ def blocks(text: str) -> list[Block]:
             inside, fence = [], ""
         else:
             inside.append(line)
+            in_docstring ^= len(QUOTES.findall(line)) % 2 == 1
     (fenced if fence else outside).append(_block(inside, fenced=bool(fence)))
     return [block for block in (*fenced, *outside) if block.text.strip()]
 
@@ -72,7 +77,7 @@ def opens_fence(text: str) -> bool:
 
 def _plain(text: str) -> str:
     text = TURN_END.split(text)[0]
-    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\ufeff", "").replace("\u00a0", " ")
+    text = INVISIBLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).replace("\u00a0", " ")
     return TAG.sub("\n```\n", text)
 
 

@@ -1,19 +1,45 @@
 """The forms in which models write several tests at once -> the statements of each single test.
 
-Tables, loops over tables, pytest's parametrize, unittest's `self`, expected exceptions: each is turned into
-plain statements that need no test runner.
+Tables, loops over tables, pytest's parametrize, unittest's `self`: each is turned into plain statements.
 """
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
+from pipeline.extraction.definitions import bound
+
 INPUT_KEYS = ("input", "inputs", "args", "arguments", "params")
 EXPECTED_KEYS = ("expected", "output", "expected_output", "result", "answer")
+JSON_CONSTANTS = {
+    name: ast.Constant(value) for name, value in (("true", True), ("false", False), ("null", None))
+}
+
+
+def conjuncts(statement: ast.stmt) -> Iterator[ast.stmt]:
+    """`assert a and b` as two asserts, without messages; a bare comparison as an assert."""
+    match statement:
+        case ast.Assert(test=ast.BoolOp(op=ast.And(), values=values)):
+            for value in values:
+                yield from conjuncts(ast.Assert(value, None))
+        case ast.Assert(
+            test=ast.Call(func=ast.Name(id="all"), args=[ast.List(elts=values) | ast.Tuple(elts=values)])
+        ):
+            for value in values:
+                yield from conjuncts(ast.Assert(value, None))
+        case ast.Assert(test=ast.Tuple(elts=[test, ast.Constant(value=str())])) | ast.Assert(test=test):
+            yield ast.Assert(test, None)
+        case ast.Expr(value=ast.Compare() as test):
+            yield ast.Assert(test, None)
+        case _:
+            yield statement
 
 
 def substituted(statement: ast.stmt, values: Mapping[str, ast.expr]) -> ast.stmt:
-    """The statement with names replaced by expressions; `f(*(1, 2))` then reads `f(1, 2)`."""
+    """The statement with names replaced by expressions.
+
+    `f(*(1, 2))` then reads `f(1, 2)`, and `{"input": 1}["input"]` reads `1`.
+    """
     return cast(ast.stmt, _Substituted(values).visit(statement))
 
 
@@ -27,36 +53,49 @@ def without_solution(statement: ast.stmt, entry_point: str) -> ast.stmt:
     return cast(ast.stmt, _WithoutSolution(entry_point).visit(statement))
 
 
-def repeated(loop: ast.For, table: ast.expr | None) -> list[list[ast.stmt]] | None:
-    """The loop's body once for each row of the literal table, with the row put in; None where unclear."""
-    rows = _elements(table)
+def repeated(loop: ast.For, context: Sequence[ast.stmt]) -> list[list[ast.stmt]] | None:
+    """The loop's body once for each row of a literal table, with the row put in; None where unclear.
+
+    The table stands in the loop or is assigned in `context`, and may be gone over with enumerate, zip or
+    `.items()`.
+    """
+    rows = _rows(loop.iter, context)
     if rows is None or loop.orelse or any(isinstance(n, ast.Break | ast.Continue) for n in ast.walk(loop)):
         return None
     return _filled_by_each(rows, loop.target, loop.body)
 
 
-def parametrized(function: ast.FunctionDef) -> list[list[ast.stmt]] | None:
-    """The function's body once for each case of its pytest.mark.parametrize, or None without one."""
+def parametrized(function: ast.FunctionDef, context: Sequence[ast.stmt]) -> list[list[ast.stmt]] | None:
+    """The function's body once for each case of pytest.mark.parametrize, or None where there is none.
+
+    Several decorators stand for all combinations. A table may be assigned in `context`.
+    """
+    bodies: list[list[ast.stmt]] | None = None
     for decorator in function.decorator_list:
         match decorator:
             case ast.Call(func=ast.Attribute(attr="parametrize"), args=[names, table, *_]):
-                target, rows = _targets(names), _elements(table)
-                return _filled_by_each(rows, target, function.body) if target and rows else None
-    return None
+                target, rows = _targets(names), _rows(table, context)
+                if target is None or not rows:
+                    return None
+                rows = [_without_param(row, alone=isinstance(target, ast.Name)) for row in rows]
+                filled = [_filled_by_each(rows, target, body) for body in bodies or [function.body]]
+                bodies = [body for found in filled for body in found or []]
+    return bodies or None
 
 
-def table_tests(table: ast.expr, entry_point: str, parameter_count: int) -> Iterator[ast.stmt]:
+def table_tests(table: ast.expr, entry_point: str, parameters: Sequence[str]) -> Iterator[ast.stmt]:
     """An assert for each row of a table of (input, expected), in any usual layout; nothing if it is none.
 
-    Rows are pairs, tuples of all arguments and the result, or dicts with keys such as `input` and `expected`.
+    Rows are pairs, tuples of all arguments and the result, or dicts with keys such as `input` and `expected`;
+    arguments may be named. Constants may be spelled as in JSON.
     """
     one_row = isinstance(table, ast.Dict) and _by_key(table, INPUT_KEYS) is not None
     for row in [table] if one_row else _elements(table) or []:
-        parts = _input_and_expected(row, parameter_count)
+        parts = _input_and_expected(row, parameters)
         if parts is None:
             return
         call = ast.Call(ast.Name(entry_point, ast.Load()), parts[0], [])
-        yield ast.Assert(ast.Compare(call, [ast.Eq()], [parts[1]]), None)
+        yield substituted(ast.Assert(ast.Compare(call, [ast.Eq()], [parts[1]]), None), JSON_CONSTANTS)
 
 
 def written_tests(node: ast.expr) -> list[str]:
@@ -67,45 +106,48 @@ def written_tests(node: ast.expr) -> list[str]:
     return [text for text in strings if "assert" in text]
 
 
-def plain_statement(statement: ast.stmt) -> ast.stmt:
-    """Expected exceptions and approximate equality of unittest and pytest in Python alone."""
-    match statement:
-        case ast.With(items=[ast.withitem(context_expr=ast.Call(func=raising, args=[kind, *_]))], body=body):
-            if _name(raising) in ("raises", "assertRaises", "assertRaisesRegex"):
-                return _raises(kind, body)
-        case ast.Expr(value=ast.Call(func=function, args=[kind, callee, *args], keywords=keywords)):
-            if _name(function) in ("raises", "assertRaises"):
-                return _raises(kind, [ast.Expr(ast.Call(callee, args, keywords))])
-            if _name(function) == "assertAlmostEqual":
-                return _almost_equal(kind, callee)
-    return statement
-
-
-def _raises(kind: ast.expr, body: list[ast.stmt]) -> ast.stmt:
-    missing = ast.parse("raise AssertionError('no exception')").body
-    handler = ast.ExceptHandler(type=kind, name=None, body=[ast.Pass()])
-    return ast.Try(body=body, handlers=[handler], orelse=missing, finalbody=[])
-
-
-def _almost_equal(left: ast.expr, right: ast.expr) -> ast.stmt:
-    distance = ast.Call(ast.Name("abs", ast.Load()), [ast.BinOp(left, ast.Sub(), right)], [])
-    return ast.Assert(ast.Compare(distance, [ast.Lt()], [ast.Constant(5e-8)]), None)
-
-
-def _name(function: ast.expr) -> str:
-    match function:
-        case ast.Name(id=name) | ast.Attribute(attr=name):
-            return name
-    return ""
-
-
 def _elements(node: ast.expr | None) -> list[ast.expr] | None:
     match node:
         case ast.List(elts=elements) | ast.Tuple(elts=elements) | ast.Set(elts=elements):
             return None if any(isinstance(element, ast.Starred) for element in elements) else elements
         case ast.Dict(keys=keys, values=values):
-            return [ast.Tuple([k, v], ast.Load()) for k, v in zip(keys, values, strict=True) if k is not None]
+            return [_tuple(k, v) for k, v in zip(keys, values, strict=True) if k is not None]
     return None
+
+
+def _rows(table: ast.expr, context: Sequence[ast.stmt]) -> list[ast.expr] | None:
+    """The elements of a table that stands there, or that `context` gave a name; None where unclear."""
+    match table:
+        case ast.Name(id=name):
+            return _elements(_value(next((s for s in reversed(context) if name in bound(s)), None)))
+        case ast.Call(func=ast.Name(id="enumerate"), args=[inner], keywords=[]):
+            rows = _rows(inner, context)
+            return rows and [_tuple(ast.Constant(number), row) for number, row in enumerate(rows)]
+        case ast.Call(func=ast.Name(id="zip"), args=[*columns], keywords=[]):
+            listed = [_rows(column, context) for column in columns]
+            return [_tuple(*row) for row in zip(*filter(None, listed), strict=False)] if all(listed) else None
+        case ast.Call(func=ast.Attribute(value=inner, attr="items"), args=[]):
+            return _rows(inner, context)
+    return _elements(table)
+
+
+def _value(statement: ast.stmt | None) -> ast.expr | None:
+    """What a plain assignment to one name assigns."""
+    match statement:
+        case ast.Assign(targets=[ast.Name()], value=value) | ast.AnnAssign(target=ast.Name(), value=value):
+            return value
+    return None
+
+
+def _without_param(row: ast.expr, *, alone: bool) -> ast.expr:
+    match row:
+        case ast.Call(func=ast.Attribute(attr="param"), args=[first, *others]):
+            return first if alone else _tuple(first, *others)
+    return row
+
+
+def _tuple(*elements: ast.expr) -> ast.expr:
+    return ast.Tuple(list(elements), ast.Load())
 
 
 def _spread(argument: ast.expr) -> list[ast.expr]:
@@ -157,17 +199,19 @@ def _matched(target: ast.expr, row: ast.expr) -> dict[str, ast.expr] | None:
     return values
 
 
-def _input_and_expected(row: ast.expr, parameter_count: int) -> tuple[list[ast.expr], ast.expr] | None:
+def _input_and_expected(row: ast.expr, parameters: Sequence[str]) -> tuple[list[ast.expr], ast.expr] | None:
     if isinstance(row, ast.Dict):
-        given, expected = _by_key(row, INPUT_KEYS), _by_key(row, EXPECTED_KEYS)
-        return (_arguments(given, parameter_count), expected) if given and expected else None
+        given, expected = _by_key(row, INPUT_KEYS) or row, _by_key(row, EXPECTED_KEYS)
+        if expected is None or (given is row and _by_name(row, parameters) is None):
+            return None
+        return _arguments(given, parameters), expected
     elements = _elements(row)
     if elements is None or len(elements) < 2:
         return None
     *given_parts, expected = elements
     if len(given_parts) == 1:
-        return _arguments(given_parts[0], parameter_count), expected
-    return (given_parts, expected) if len(given_parts) == parameter_count else None
+        return _arguments(given_parts[0], parameters), expected
+    return (given_parts, expected) if len(given_parts) == len(parameters) else None
 
 
 def _by_key(row: ast.Dict, names: Sequence[str]) -> ast.expr | None:
@@ -176,10 +220,19 @@ def _by_key(row: ast.Dict, names: Sequence[str]) -> ast.expr | None:
     return next((row.values[keys.index(name)] for name in names if name in keys), None)
 
 
-def _arguments(given: ast.expr, parameter_count: int) -> list[ast.expr]:
+def _by_name(row: ast.Dict, parameters: Sequence[str]) -> list[ast.expr] | None:
+    """The values under the parameters' names, in their order; None unless each is there."""
+    found = [_by_key(row, [name.lower()]) for name in parameters]
+    values = [value for value in found if value is not None]
+    return values if values and len(values) == len(found) else None
+
+
+def _arguments(given: ast.expr, parameters: Sequence[str]) -> list[ast.expr]:
+    if isinstance(given, ast.Dict) and (named := _by_name(given, parameters)):
+        return named
     inner = _elements(given)
-    spread = isinstance(given, ast.Tuple) or parameter_count > 1
-    return inner if spread and inner is not None and len(inner) == parameter_count else [given]
+    spread = isinstance(given, ast.Tuple) or len(parameters) > 1
+    return inner if spread and inner is not None and len(inner) == len(parameters) else [given]
 
 
 class _Substituted(ast.NodeTransformer):
@@ -192,6 +245,15 @@ class _Substituted(ast.NodeTransformer):
     def visit_Call(self, node: ast.Call) -> ast.expr:
         self.generic_visit(node)
         node.args = [part for argument in node.args for part in _spread(argument)]
+        return node
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
+        self.generic_visit(node)
+        key = node.slice.value if isinstance(node.slice, ast.Constant) else None
+        if isinstance(node.value, ast.Dict) and isinstance(node.ctx, ast.Load):
+            for known, value in zip(node.value.keys, node.value.values, strict=True):
+                if isinstance(known, ast.Constant) and isinstance(key, str) and known.value == key:
+                    return value
         return node
 
 

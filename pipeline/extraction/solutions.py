@@ -164,7 +164,10 @@ class _Search:
         match definition.statement:
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 return True
-            case ast.Assign(value=ast.Lambda() | ast.Name() | ast.Attribute() | ast.Call()):
+            case (
+                ast.Assign(value=ast.Lambda() | ast.Name() | ast.Attribute() | ast.Call())
+                | ast.AnnAssign(value=ast.Lambda() | ast.Name() | ast.Attribute() | ast.Call())
+            ):
                 return self.task.entry_point not in definition.reads  # but not `add = add(1, 2)`
         return False
 

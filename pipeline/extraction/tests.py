@@ -2,8 +2,8 @@
 
     asserts                one a test; `assert a and b` is two, several on a line are several
     test functions         one test an assert, with the assignments it needs before it
-    unittest classes       methods without `self`, setUp before each
-    tables                 lists of (input, expected), with or without a loop, and pytest's parametrize
+    unittest classes       methods without `self`, setUp before each, subTest, assertRaises, assertAlmostEqual
+    tables                 lists of (input, expected), with or without a loop, JSON, pytest's parametrize
     doctests               `>>> f(x)` and the value below it
     prose, bullets, lists  of asserts, as strings or in backticks
 
@@ -14,14 +14,23 @@ is not asked here: pipeline.assertions does.
 import ast
 import doctest
 import re
+import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from pipeline.extraction.blocks import after_thinking, blocks, opens_fence
-from pipeline.extraction.definitions import FUNCTIONS, IMPORTS, bound, used
+from pipeline.extraction.definitions import (
+    FORGOTTEN,
+    FUNCTIONS,
+    IMPORTS,
+    bound,
+    definitions,
+    unresolved,
+    used,
+)
 from pipeline.extraction.forms import (
+    conjuncts,
     parametrized,
-    plain_statement,
     repeated,
     substituted,
     table_tests,
@@ -29,7 +38,8 @@ from pipeline.extraction.forms import (
     without_solution,
     written_tests,
 )
-from pipeline.extraction.repairs import signature
+from pipeline.extraction.repairs import signature, starter_definitions
+from pipeline.extraction.runners import is_subtest, plain_statement
 from pipeline.extraction.syntax import Piece, parsed, pieces
 from pipeline.tasks import Task
 
@@ -39,7 +49,8 @@ UNFINISHED_THINKING = "unfinished_thinking"  # the thought was never closed
 NO_TEST = "no_test"  # nothing in it looks like a test
 DOES_NOT_PARSE = "does_not_parse"  # an assert that is not Python, or was cut off
 NEEDS_FIXTURE = "needs_fixture"  # a test function with parameters that nothing here can fill
-LOSSES = (EMPTY, UNFINISHED_THINKING, NO_TEST, DOES_NOT_PARSE, NEEDS_FIXTURE)
+UNDEFINED_NAME = "undefined_name"  # it reads a name that nothing defines, so that no solution can pass it
+LOSSES = (EMPTY, UNFINISHED_THINKING, NO_TEST, DOES_NOT_PARSE, NEEDS_FIXTURE, UNDEFINED_NAME)
 
 TABLE_NAME = re.compile(r"test|case|example|assert|check", re.IGNORECASE)
 ASSERT = re.compile(r"\bassert\b(?=[\s(])")
@@ -73,7 +84,9 @@ class _Reader:
     def __init__(self, task: Task) -> None:
         declared = signature(task)
         self.entry_point = task.entry_point
-        self.parameter_count = len(declared.args.args) if declared else 1
+        self.parameters = [argument.arg for argument in declared.args.args] if declared else ["it"]
+        given = {name for definition in starter_definitions(task) for name in bound(definition.statement)}
+        self.given = given | {task.entry_point} | sys.stdlib_module_names
         self.tests: list[str] = []
         self.losses: Counter[str] = Counter()
 
@@ -100,16 +113,19 @@ class _Reader:
                     self._class(statement, context)
                 case ast.If(test=test, body=inner) if "__name__" in used(test):
                     self._statements(inner, context)
+                case ast.With(body=inner) if is_subtest(statement):
+                    self._statements(inner, context)
                 case ast.For():
                     self._loop(statement, context)
                 case ast.Expr(value=ast.List() | ast.Tuple() as table):
                     self._table(table)
-                case ast.Assign(value=ast.List() | ast.Tuple() | ast.Dict() as table) if _is_table(
-                    statement, body
-                ):
+                case (
+                    ast.Assign(value=ast.List() | ast.Tuple() | ast.Dict() as table)
+                    | ast.AnnAssign(value=ast.List() | ast.Tuple() | ast.Dict() as table)
+                ) if _is_table(statement, body):
                     self._table(table)
                 case _ if _asserts(statement):
-                    for single in _conjuncts(statement):
+                    for single in conjuncts(statement):
                         self._take(context, single)
                 case _ if not _shows(statement) and self.entry_point not in bound(statement):
                     context.append(statement)
@@ -120,7 +136,7 @@ class _Reader:
             return
         if not _asserts(function):
             context.append(function)
-        elif cases := parametrized(function):
+        elif cases := parametrized(function, context):
             for case in cases:
                 self._statements(case, list(context))
         elif not names:
@@ -137,22 +153,17 @@ class _Reader:
                 context.append(cls)
             return
         methods = [without_self(s) for s in cls.body if isinstance(s, ast.FunctionDef)]
+        constants = [s for s in cls.body if isinstance(s, ast.Assign | ast.AnnAssign)]
         prepared = [s for m in methods if m.name in ("setUp", "setup_method", "setUpClass") for s in m.body]
         for method in methods:
             if _asserts(method):
-                self._function(method, [*context, *prepared])
+                self._function(method, [*context, *constants, *prepared])
 
     def _loop(self, loop: ast.For, context: list[ast.stmt]) -> None:
         if not _asserts(loop):
             context.append(loop)
             return
-        table: ast.expr | None = loop.iter
-        if isinstance(table, ast.Name):
-            table = next(
-                (s.value for s in reversed(context) if isinstance(s, ast.Assign) and table.id in bound(s)),
-                None,
-            )
-        bodies = repeated(loop, table)
+        bodies = repeated(loop, context)
         if bodies is None:
             self._take(context, loop)
         for body in bodies or []:
@@ -161,7 +172,7 @@ class _Reader:
     def _table(self, table: ast.expr) -> None:
         for text in written_tests(table):
             self._loose_line(text)
-        for test in table_tests(table, self.entry_point, self.parameter_count):
+        for test in table_tests(table, self.entry_point, self.parameters):
             self._take([], test)
 
     def _loose_line(self, line: str) -> None:
@@ -183,18 +194,34 @@ class _Reader:
         except ValueError:
             self.losses[DOES_NOT_PARSE] += 1
             return
+        context: list[ast.stmt] = []
         for example in examples:
             source, want = example.source.strip(), example.want.strip()
             tree = parsed(f"assert ({source}) == ({want})" if want else source)
             if isinstance(tree, ast.Module):
-                self._statements(tree.body, [])
+                self._statements(tree.body, context)
 
     def _take(self, context: Sequence[ast.stmt], test: ast.stmt) -> None:
         module = ast.Module([*_needed(context, test), test], [])
         try:
-            self.tests.append(ast.unparse(ast.fix_missing_locations(module)))
+            text = ast.unparse(ast.fix_missing_locations(module))
         except (RecursionError, ValueError):
             self.losses[DOES_NOT_PARSE] += 1
+            return
+        missing = self._missing(text)
+        if missing <= FORGOTTEN.keys():
+            imports = [f"from {FORGOTTEN[name]} import {name}\n" for name in sorted(missing)]
+            self.tests.append("".join(imports) + text)
+        else:
+            self.losses[UNDEFINED_NAME] += 1
+
+    def _missing(self, text: str) -> set[str]:
+        """The names that a test of the entry point reads and nothing defines, unittest's methods aside."""
+        tree = parsed(text)
+        if not isinstance(tree, ast.Module) or self.entry_point not in used(tree):
+            return set()  # pipeline.assertions says why that is no test
+        found = unresolved(definitions(text, tree.body)) - self.given
+        return {name for name in found if not name.startswith("assert")}
 
 
 def _needed(context: Sequence[ast.stmt], test: ast.stmt) -> list[ast.stmt]:
@@ -212,25 +239,6 @@ def _needed(context: Sequence[ast.stmt], test: ast.stmt) -> list[ast.stmt]:
             wanted = wanted - names
         wanted = wanted | (set() if isinstance(statement, IMPORTS) else used(statement))
     return kept
-
-
-def _conjuncts(statement: ast.stmt) -> Iterator[ast.stmt]:
-    """`assert a and b` as two asserts, without messages; a bare comparison as an assert."""
-    match statement:
-        case ast.Assert(test=ast.BoolOp(op=ast.And(), values=values)):
-            for value in values:
-                yield from _conjuncts(ast.Assert(value, None))
-        case ast.Assert(
-            test=ast.Call(func=ast.Name(id="all"), args=[ast.List(elts=values) | ast.Tuple(elts=values)])
-        ):
-            for value in values:
-                yield from _conjuncts(ast.Assert(value, None))
-        case ast.Assert(test=ast.Tuple(elts=[test, ast.Constant(value=str())])) | ast.Assert(test=test):
-            yield ast.Assert(test, None)
-        case ast.Expr(value=ast.Compare() as test):
-            yield ast.Assert(test, None)
-        case _:
-            yield statement
 
 
 def _asserts(node: ast.AST) -> bool:
@@ -261,7 +269,7 @@ def _shows(statement: ast.stmt) -> bool:
     return False
 
 
-def _is_table(assignment: ast.Assign, body: Sequence[ast.stmt]) -> bool:
+def _is_table(assignment: ast.Assign | ast.AnnAssign, body: Sequence[ast.stmt]) -> bool:
     """Whether its name says that it holds tests, and no loop reads them."""
     names = bound(assignment)
     return any(TABLE_NAME.search(name) for name in names) and not any(names & used(s) for s in body)
