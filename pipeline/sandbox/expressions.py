@@ -38,7 +38,7 @@ def evaluate_group(
     for index in sorted(alone):
         only: list[run.JobRequest] = [(0, "", [(0, texts[index])], [], [(0, "", None)])]
         outcome = yield _request(run.ALONE, only, params)
-        found[index] = alone_seen(outcome, 0, 0, cache)
+        _, found[index] = alone_seen(outcome, 0, 0, cache)
     return [found[index].value for index in range(len(texts))]
 
 

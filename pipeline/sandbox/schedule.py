@@ -235,7 +235,8 @@ def _run_own(progress: Progress, params: SandboxParams) -> Generator[Request, Ou
                 (run.OWN, params.max_value_bytes, body), progress.limit_s, total_s, params.sleep_wall_s
             )
             for frame in read_frames(outcome.frames):
-                if frame[1] == program and frame[2] in calls and frame[3] <= layout.TOO_LARGE:
+                answers = frame[2] in calls or frame[2] == layout.WHOLE
+                if frame[1] == program and answers and frame[3] <= layout.TOO_LARGE:
                     progress.settle(program, frame[2], seen_of_frame(frame, progress.cache))
             if not outcome.complete and not outcome.full:
                 _blame_own(progress, program, calls, outcome, params)
@@ -267,10 +268,11 @@ def _run_alone(progress: Progress, params: SandboxParams) -> Generator[Request, 
         for column, column_text in enumerate(progress.columns):
             if progress.seen[program][column] is not None:
                 continue
+            settled = column
             if column < progress.n_calls:
                 body: list[run.JobRequest] = [(0, "", [(column, column_text)], [], [(program, text, None)])]
                 outcome = yield _request(run.ALONE, body, params, progress.limit_s)
-                seen = alone_seen(outcome, program, column, progress.cache)
+                settled, seen = alone_seen(outcome, program, column, progress.cache)
             else:
                 outcome = yield _split_request(
                     text, (column, progress.job.entry_point, column_text), params, progress.limit_s
@@ -278,7 +280,7 @@ def _run_alone(progress: Progress, params: SandboxParams) -> Generator[Request, 
                 seen = split_seen(outcome)
             if seen.status == statuses.TIMEOUT:
                 _note_timeout(progress, program, column, params)
-            progress.settle(program, column, seen)
+            progress.settle(program, settled, seen)
 
 
 def _split_request(
@@ -301,15 +303,15 @@ def split_seen(outcome: Outcome) -> Seen:
     return Seen(STATUS_OF_KIND.get(frame[3], statuses.ERROR))
 
 
-def alone_seen(outcome: Outcome, program: int, call: int, cache: dict[bytes, Shown]) -> Seen:
-    """What a child that ran one program on one call says; the last frame that answers the question counts."""
+def alone_seen(outcome: Outcome, program: int, call: int, cache: dict[bytes, Shown]) -> tuple[int, Seen]:
+    """(call, or WHOLE where the program does not load; what a child says that ran it on one call)."""
     status = status_of_end(outcome.ended)
     if status is not None:
-        return Seen(status, peak_bytes=outcome.peak_bytes)
+        return call, Seen(status, peak_bytes=outcome.peak_bytes)
     for frame in read_frames(outcome.frames):
-        if (frame[1], frame[2]) == (program, call) and frame[3] <= layout.TOO_LARGE:
-            return seen_of_frame(frame, cache)._replace(peak_bytes=outcome.peak_bytes)
-    return Seen(statuses.EXIT, peak_bytes=outcome.peak_bytes)
+        if frame[1] == program and frame[2] in (call, layout.WHOLE) and frame[3] <= layout.TOO_LARGE:
+            return frame[2], seen_of_frame(frame, cache)._replace(peak_bytes=outcome.peak_bytes)
+    return call, Seen(statuses.EXIT, peak_bytes=outcome.peak_bytes)
 
 
 def status_of_end(ended: int) -> str | None:

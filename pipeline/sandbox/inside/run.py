@@ -130,6 +130,9 @@ def run_shared(jobs: list[JobRequest], arena: Arena, scanner: scan.Scan, max_byt
                 arena.put(job, program, layout.WHOLE, layout.NOT_COMPILED)
                 continue
             tier, resets = scanner.program(code)
+            if tier == scan.LOST:
+                arena.put(job, program, layout.WHOLE, layout.RAISED, 0, b"ModuleNotFoundError")
+                continue
             if tier == scan.ALONE:
                 arena.put(job, program, layout.WHOLE, layout.NEEDS_ALONE)
                 continue
@@ -282,11 +285,16 @@ def run_own(job: JobRequest, arena: Arena, max_bytes: int) -> None:
             continue
         seed(0)
         space = namespace()
+        column = layout.WHOLE if call == codes[0][0] else call  # a fresh process that cannot load never can
         try:
             exec(code, space)
+            column = call
             kind, data = transport.careful(eval(call_code, space), max_bytes)
         except BaseException as error:
             kind, data = raised(error)
+        if column == layout.WHOLE:
+            arena.put(index, program, column, kind, clock() - now, data)
+            break
         sys.setrecursionlimit(limit)
         os.environ.clear()
         os.environ.update(environment)
@@ -311,14 +319,14 @@ def run_alone(job: JobRequest, arena: Arena, max_bytes: int) -> None:
         flush()
         return
     space = namespace()
-    now = clock()
+    now, column = clock(), layout.WHOLE
     try:
         exec(code, space)
-        now = arena.begin(index, program, call)
+        now, column = arena.begin(index, program, call), call
         kind, data = encode(eval(call_code, space), max_bytes)
     except BaseException as error:
         kind, data = raised(error)
-    put(index, program, call, kind, clock() - now, data)
+    put(index, program, column, kind, clock() - now, data)
     flush()
 
 

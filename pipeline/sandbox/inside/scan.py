@@ -1,8 +1,10 @@
 """Which programs may share a process: decided from the code object, before anything of it runs.
 
 The scan guards *neighbours*, not the machine (the machine is guarded by the isolation around the process). It
-answers one of four:
+answers one of five:
 
+LOST   loading comes to an import of a module that is not there, and to nothing before it but definitions and
+       imports: it raises ModuleNotFoundError, so nothing of it need run;
 ONCE   loading defines functions and constants only and no call can change them: load once, run all calls;
 FRESH  whatever it changes lives in its own namespace: load it anew for every call;
 OWN    it might reach something that outlives its namespace, but does not look as if it kept anything there: a
@@ -29,8 +31,9 @@ import sys
 import types
 import typing
 from collections.abc import Iterator
+from importlib.machinery import PathFinder
 
-ONCE, FRESH, ALONE, OWN = range(4)
+ONCE, FRESH, ALONE, OWN, LOST = range(5)
 
 OPEN_MODULES = frozenset(
     """
@@ -103,6 +106,10 @@ def _ops(names: str) -> frozenset[int]:
 
 
 _IMPORTS = _ops("IMPORT_NAME")
+_GLOBALS = _ops("""
+    LOAD_NAME STORE_NAME DELETE_NAME LOAD_GLOBAL STORE_GLOBAL DELETE_GLOBAL LOAD_FROM_DICT_OR_GLOBALS
+""")
+_JUMPS = frozenset(opcode.hasjrel) | frozenset(opcode.hasjabs)
 _PATTERNS = _ops("MATCH_CLASS")
 _MAKES_CLASSES = _ops("LOAD_BUILD_CLASS")
 _ASSIGNS_ATTRIBUTE = _ops("STORE_ATTR DELETE_ATTR")
@@ -143,9 +150,10 @@ class Scan:
         }
         self.loaded = frozenset(name for name in sys.modules if name[:1] != "_")
         self.closed_with_imports = self.closed | _closed_with_imports()
+        self.found: dict[str, bool] = {}
 
     def program(self, code: types.CodeType) -> tuple[int, bool]:
-        """(ONCE, FRESH, OWN or ALONE; whether random and the recursion limit must be reset around calls)."""
+        """(the answer; whether random and the recursion limit must be reset around calls)."""
         names: set[str] = set()
         ops: set[int] = set()
         for part in nested(code):
@@ -153,11 +161,14 @@ class Scan:
             ops.update(part.co_code[::2])
         imports = bool(ops & _IMPORTS)
         if self._reaches_out(names, ops, imports):
+            if imports and self._is_lost(code):
+                return LOST, False
+            private = set() if ops & _MAKES_CLASSES else private_names(code)
             idle = idle_names(code, self.loaded, self.closed_with_imports) if imports else set()
-            if self._reaches_out(names - idle, ops, imports):
+            if self._reaches_out(names - idle - private, ops, imports):
                 known = self.loaded | sys.stdlib_module_names
-                idle = idle_names(code, known, self.closed_with_imports) if imports else set()
-                return (ALONE if _keeps_outside(names - idle, ops) else OWN), True
+                idle = idle_names(code, known) if imports else set()
+                return (ALONE if _keeps_outside(names - idle - private, ops) else OWN), True
         resets = NEEDS_RESEED in names or NEEDS_LIMIT_RESET in names
         defines_only = _DEFINES.issuperset(code.co_code[::2])
         keeps = not defines_only or ops & _ASSIGNS_ATTRIBUTE or ops & _ASSIGNS_GLOBAL
@@ -173,6 +184,26 @@ class Scan:
         if ops & _ASSIGNS_NAME or "type" in names:
             return False
         return not self._reaches_out(names, ops, imports=True)
+
+    def _is_lost(self, code: types.CodeType) -> bool:
+        """Whether loading is bound to end at an import of a module that is not there."""
+        if code.co_exceptiontable:  # a `try` on the module's level
+            return False
+        for step in dis.get_instructions(code):
+            if step.opcode in _IMPORTS and self._is_missing(step.argval.partition(".")[0]):
+                return True
+            if step.opcode not in _DEFINES or step.opcode in _JUMPS:
+                return False
+        return False
+
+    def _is_missing(self, name: str) -> bool:
+        if name not in self.found:
+            self.found[name] = (
+                name in sys.modules
+                or name in sys.stdlib_module_names
+                or PathFinder.find_spec(name) is not None
+            )
+        return not self.found[name]
 
     def _reaches_out(self, names: set[str], ops: set[int], imports: bool) -> bool:
         if not names.isdisjoint(self.closed_with_imports if imports else self.closed) or ops & _PATTERNS:
@@ -215,11 +246,28 @@ def nested(code: types.CodeType) -> Iterator[types.CodeType]:
             yield from nested(constant)
 
 
-def idle_names(code: types.CodeType, loaded: frozenset[str], closed: frozenset[str]) -> set[str]:
+def private_names(code: types.CodeType) -> set[str]:
+    """Names such as `_helper` that are only used as globals: its own, for no module or builtin has one.
+
+    Not for programs that make classes, where a name may become an attribute.
+    """
+    found: set[str] = set()
+    reached: set[str] = set()
+    for part in nested(code):
+        for step in dis.get_instructions(part):
+            if step.opcode in dis.hasname:
+                (found if step.opcode in _GLOBALS else reached).add(step.argval)
+    return {name for name in found - reached if name[:1] == "_" and name[:2] != "__"}
+
+
+def idle_names(
+    code: types.CodeType, loaded: frozenset[str], closed: frozenset[str] | None = None
+) -> set[str]:
     """Names that only stand in imports that are never used, such as a bare `import os` on top.
 
-    Such an import changes nothing if the module is loaded already. What it binds must be closed by itself, so
-    that no call can use it either; anything unusual (an alias, an import in a function) counts as a use.
+    Such an import changes nothing if the module is loaded already. Next to neighbours, what it binds must be
+    `closed` by itself, so that no call can use it either; anything unusual (an alias, an import in a
+    function) counts as a use.
     """
     idle: set[str] = set()
     used: set[str] = set()
@@ -236,7 +284,7 @@ def idle_names(code: types.CodeType, loaded: frozenset[str], closed: frozenset[s
                     used.add(step.argval)
             elif step.opcode in dis.hasname:
                 bound = part is code and step.opname == "STORE_NAME" and previous.startswith("IMPORT")
-                if bound and module not in OPEN_MODULES and step.argval not in closed:
+                if bound and module not in OPEN_MODULES and closed is not None and step.argval not in closed:
                     return set()
                 (idle if bound and module not in OPEN_MODULES else used).add(step.argval)
             elif previous.startswith("IMPORT") and step.opname != "POP_TOP":

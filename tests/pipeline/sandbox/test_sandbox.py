@@ -48,6 +48,18 @@ def test_observations_come_in_the_jobs_order_and_equal_work_runs_once(sandbox: S
     assert result.reasons["calls_repeated"] == 1
 
 
+def test_a_program_that_does_not_load_has_the_same_answer_to_every_call(sandbox: Sandbox):
+    lost = "import os.path\nimport no_such.module\ndef f(x): return x\n"
+    own = "import os\nos.no_such\ndef f(x): return x\n"
+    alone = "import gc\nprint(gc.no_such)\ndef f(x): return x\n"
+    seen = ran(sandbox, [lost, own, alone, "def f(x): return x"], ["f(1)", "f(2)", "f(3)"]).observations
+    assert [(item.status, item.repr) for item in seen] == [
+        *3 * [("error", "ModuleNotFoundError")],
+        *6 * [("error", "AttributeError")],
+        *[("ok", "1"), ("ok", "2"), ("ok", "3")],
+    ]
+
+
 def test_a_call_meets_fresh_arguments_and_a_fresh_module(sandbox: Sandbox):
     counts = "n = [0]\ndef f(x):\n    n[0] += 1\n    x.append(n[0])\n    return x\n"
     hidden = (

@@ -1,6 +1,6 @@
 import pytest
 
-from pipeline.sandbox.inside.scan import ALONE, FRESH, ONCE, OWN, Scan, identity
+from pipeline.sandbox.inside.scan import ALONE, FRESH, LOST, ONCE, OWN, Scan, identity
 from pipeline.sandbox.isolation import PRELOAD
 
 F = "def f(x):\n    return x\n"
@@ -26,6 +26,7 @@ def compiled(text: str, mode: str = "exec"):
         "import os\n" + F,
         "from collections import Counter\nLIMIT = 10\ndef f(x):\n    return Counter(x).most_common(LIMIT)\n",
         "def f(x):\n    return [y for y in x if type(y) is int]\n",
+        "import math\ndef _half(x):\n    return math.floor(x / 2)\ndef f(x):\n    return _half(x)\n",
     ],
 )
 def test_programs_that_only_define_are_loaded_once(scan: Scan, text: str):
@@ -48,6 +49,26 @@ def test_programs_that_only_define_are_loaded_once(scan: Scan, text: str):
 )
 def test_programs_with_state_of_their_own_are_loaded_for_every_call(scan: Scan, text: str):
     assert scan.program(compiled(text))[0] == FRESH
+
+
+@pytest.mark.parametrize(
+    "text", [F + "import no_such.module", "import os.path, no_such\nprint(os.environ)\n"]
+)
+def test_programs_that_import_what_is_not_there_never_load(scan: Scan, text: str):
+    assert scan.program(compiled(text))[0] == LOST
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "try:\n    import no_such.module\nexcept ImportError:\n    pass\n" + F,
+        "import os.path\nif os.environ:\n    import no_such\n" + F,
+        "import os.path\ndef f(x):\n    import no_such\n    return x\n",
+        "import os.path\nos.environ.clear()\nimport no_such\n" + F,
+    ],
+)
+def test_programs_that_may_load_all_the_same_are_run(scan: Scan, text: str):
+    assert scan.program(compiled(text))[0] != LOST
 
 
 @pytest.mark.parametrize(
@@ -94,6 +115,8 @@ def test_programs_that_could_leave_something_behind_get_a_process_for_every_call
         "from pipeline.sandbox.inside import run\n" + F,
         "import functools\nfunctools.update_wrapper(functools, len)\n",
         "def f(x, o='a'):\n    return vars(x)[o]\n",
+        "_parse = 1\nimport re\ndef f(x):\n    return re._parser\n",
+        "import re\ndef f(x):\n    return re._parser, _parser\n",
     ],
 )
 def test_programs_that_might_reach_a_neighbour_never_share(scan: Scan, text: str):
