@@ -22,6 +22,9 @@ def content_id(kind: str, *parts: str) -> str:
 
 
 def child_seed(seed: int, *parts: str) -> int:
-    """A seed in [0, 2**31) for the thing `parts` name, at least 1024 away from any other such seed."""
+    """A seed in [0, 2**31) for the thing `parts` name, equal to any other such seed or 1024 and more away.
+
+    There are 2**21 of them, so some things share one: harmless, since they are asked different prompts.
+    """
     value = int.from_bytes(_digest((str(seed), *parts))[:4], "little") >> 1
     return value - value % SEEDS_PER_REQUEST

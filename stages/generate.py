@@ -9,15 +9,18 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from pydantic import Field
+
 from pipeline.assertions import Degenerate, ValueTest, parse_test
 from pipeline.counts import write_counts
 from pipeline.engines.journaled import ask_journaled, journaled_answer
 from pipeline.engines.opened import EngineParams, open_engine
 from pipeline.engines.types import Answer, Completion, Engine, Request, Sampling
 from pipeline.engines.usage import Usage
+from pipeline.errors import EngineError
 from pipeline.extraction.solutions import Loss, extract_solution
 from pipeline.extraction.tests import extract_tests
-from pipeline.identity import child_seed, content_id
+from pipeline.identity import SEEDS_PER_REQUEST, child_seed, content_id
 from pipeline.journal import Journal
 from pipeline.params import Base, Section, load
 from pipeline.progress import meter
@@ -42,12 +45,12 @@ class GenerateParams(Section):
     test_logprobs: whether the model's mean log-probability of each test is kept.
     """
 
-    n_solutions: int
-    n_tests: int
-    temperature: float
-    top_p: float
-    solution_max_tokens: int
-    test_max_tokens: int
+    n_solutions: int = Field(ge=1, le=SEEDS_PER_REQUEST)
+    n_tests: int = Field(ge=1, le=SEEDS_PER_REQUEST)
+    temperature: float = Field(ge=0)
+    top_p: float = Field(gt=0, le=1)
+    solution_max_tokens: int = Field(ge=1)
+    test_max_tokens: int = Field(ge=1)
     test_logprobs: bool
 
 
@@ -174,11 +177,22 @@ def _test_row(task: Task, code: str) -> Row | str:
 
 
 def ask_all(engine: Engine, wanted: Iterator[Request], total: int, journal: Journal, usage: Usage) -> None:
-    """Ask what the journal does not hold, showing progress."""
+    """Ask what the journal does not hold, showing progress.
+
+    Raises:
+        EngineError: there were requests and not one was answered: tables without a sample would help nobody.
+    """
     with meter("generate", "prompts", total) as gauge:
         for outcome in ask_journaled(engine, wanted, journal):
             usage.show(gauge, outcome)
     print(f"generate: {usage.summary()}")
+    if usage.failed and not usage.counts["answered"]:
+        raise EngineError(
+            "Not one prompt was answered",
+            where=engine.model,
+            got="; ".join(f"{reason}: {detail}" for reason, detail in sorted(usage.first_details.items())),
+            next_step="edit engine and prompts in params.yaml (docs/engines.md says what the reasons mean)",
+        )
 
 
 def write_tables(

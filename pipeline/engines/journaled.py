@@ -38,31 +38,37 @@ def ask_journaled(
         EngineError: see Engine.ask. What was answered by then is kept.
         JournalError: an answer cannot be kept.
     """
-    reused: deque[Answer] = deque()
     remaining = iter(requests)
+    for request in remaining:
+        answer = journaled_answer(engine.model, request, journal)
+        if answer is None:
+            break
+        yield answer
+    else:
+        return
+    # The engine draws ahead of what it answers. What it draws past stays a request until it is handed on:
+    # the answers of a million of them would not fit into memory.
+    known: deque[Request] = deque()
 
     def missing() -> Iterator[Request]:
-        for request in remaining:
-            answer = journaled_answer(engine.model, request, journal)
-            if answer is None:
-                yield request
+        for later in remaining:
+            if request_key(engine.model, later) in journal:
+                known.append(later)
             else:
-                reused.append(answer)
+                yield later
 
-    unanswered = missing()
-    first = next(unanswered, None)
-    while reused:
-        yield reused.popleft()
-    if first is None:
-        return
-    for outcome in engine.ask(chain([first], unanswered)):
+    def reused() -> Iterator[Answer]:
+        while known:
+            answer = journaled_answer(engine.model, known.popleft(), journal)
+            if answer is not None:
+                yield answer
+
+    for outcome in engine.ask(chain([request], missing())):
         if isinstance(outcome, Answer):
             journal.put(request_key(engine.model, outcome.request), _value(outcome))
         yield outcome
-        while reused:
-            yield reused.popleft()
-    while reused:
-        yield reused.popleft()
+        yield from reused()
+    yield from reused()
 
 
 def _value(answer: Answer) -> bytes:

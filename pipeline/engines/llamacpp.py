@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from pydantic import Field
 
 from pipeline.engines.replica import Take
 from pipeline.engines.replicas import Replicas
@@ -33,9 +34,9 @@ class LlamaCppParams(Section):
     """
 
     model_path: Path
-    context_length: int
-    slots: int
-    processes: int
+    context_length: int = Field(ge=2)
+    slots: int = Field(ge=1)
+    processes: int = Field(ge=0)
 
 
 def open_llamacpp(params: LlamaCppParams) -> Replicas:
@@ -80,6 +81,10 @@ def _siblings(cpu: int) -> str:
     return path.read_text().strip() if path.exists() else str(cpu)
 
 
+class _RefusedError(Exception):
+    """llama.cpp cannot do what a request asks, as where a chat template knows no system turn; its words."""
+
+
 class LlamaCpp:
     """A Backend: one llama.cpp server in this process, reached over loopback.
 
@@ -103,13 +108,21 @@ class LlamaCpp:
         self._client.close()
 
     def answer(self, request: Request) -> Answer | Failure:
-        """The request's completions, or that its prompt is too long."""
+        """The request's completions, or that its prompt is too long, empty or refused."""
+        try:
+            return self._answer(request)
+        except _RefusedError as refusal:
+            return Failure(request, "refused", str(refusal))
+
+    def _answer(self, request: Request) -> Answer | Failure:
         prompt = self._prompt(request)
         prompt_tokens = len(
             self._post("/tokenize", content=prompt, add_special=True, parse_special=True)["tokens"]
         )
         if prompt_tokens >= self.params.context_length:
             return Failure(request, "prompt_too_long", f"{prompt_tokens} tokens")
+        if not prompt_tokens:
+            return Failure(request, "empty_prompt")
         completions: list[Completion] = []
         while (missing := request.n - len(completions)) > 0:
             count = min(missing, self.params.slots)
@@ -144,9 +157,7 @@ class LlamaCpp:
     def _post(self, path: str, **body: object) -> Any:  # noqa: ANN401  JSON
         response = self._client.post(path, json=body)
         if response.status_code != httpx.codes.OK:
-            raise RuntimeError(
-                f"llama.cpp answered {path} with {response.status_code}: {response.text[:1000]}"
-            )
+            raise _RefusedError(f"{path}: {response.status_code}: {response.text[:500]}")
         return response.json()
 
 

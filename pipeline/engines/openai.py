@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import httpx
+from pydantic import Field
 
 from pipeline.engines.openai_protocol import Choices, Chunk, MalformedAnswerError, body, choices, endpoint
 from pipeline.engines.types import Answer, Completion, Failure, Request
@@ -53,11 +54,11 @@ class OpenAiParams(Section):
     revision: str
     context_length: int
     api_key_variable: str
-    concurrency: int
-    max_n: int
+    concurrency: int = Field(ge=1)
+    max_n: int = Field(ge=1)
     seeded: bool
-    timeout_s: float
-    retry_for_s: float
+    timeout_s: float = Field(gt=0)
+    retry_for_s: float = Field(ge=0)
 
 
 @dataclass
@@ -139,12 +140,7 @@ class _Connection:
         connection = cls(params)
         try:
             await connection._client.get("models", timeout=CONNECT_S)
-        except (
-            httpx.ConnectError,
-            httpx.ConnectTimeout,
-            httpx.UnsupportedProtocol,
-            httpx.InvalidURL,
-        ) as error:
+        except NOBODY_THERE as error:
             await connection.close()
             raise unreachable(params, error) from None
         except httpx.HTTPError:
@@ -176,7 +172,7 @@ class _Connection:
                 task.cancel()
             return Failure(request, trouble.reason, trouble.detail)
         completions = tuple(completion for part in parts for completion in part.completions)
-        return Answer(request, completions, parts[0].prompt_tokens)
+        return Answer(request, completions, sum(part.prompt_tokens for part in parts))
 
     async def _completions(self, chunk: Chunk) -> Choices:
         """All of a chunk's completions; a server that gives fewer than asked for is asked for the rest."""
@@ -186,7 +182,7 @@ class _Connection:
             rest = Chunk(chunk.request, chunk.first + len(found), chunk.count - len(found))
             part = await self._until_answered(rest)
             found += part.completions
-            prompt_tokens = prompt_tokens or part.prompt_tokens
+            prompt_tokens += part.prompt_tokens
         return Choices(tuple(found), prompt_tokens)
 
     async def _until_answered(self, chunk: Chunk) -> Choices:

@@ -24,7 +24,7 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Choices:
-    """What one HTTP exchange brought: at most as many completions as were asked for."""
+    """What HTTP exchanges brought: at most as many completions as asked for, and all prompts' tokens."""
 
     completions: tuple[Completion, ...]
     prompt_tokens: int

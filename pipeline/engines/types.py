@@ -68,7 +68,8 @@ class Completion:
 class Answer:
     """A request's n completions, in the order of their seeds.
 
-    prompt_tokens: length of the prompt after the chat template, counted once.
+    prompt_tokens: length of the prompt after the chat template, counted each time it was sent: once where
+        one request gives all n completions.
     reused: whether it comes from the journal.
     """
 

@@ -14,6 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 from pipeline.engines.replica import Take, Ticket
 from pipeline.engines.replicas import Replicas
 from pipeline.engines.types import Answer, Completion, Failure, Request
@@ -45,10 +47,10 @@ class VllmParams(Section):
     context_length: int
     dtype: str
     quantization: str | None
-    tensor_parallel_size: int
-    replicas: int
-    max_num_seqs: int
-    max_num_batched_tokens: int | None
+    tensor_parallel_size: int = Field(ge=1)
+    replicas: int = Field(ge=0)
+    max_num_seqs: int = Field(ge=1)
+    max_num_batched_tokens: int | None = Field(ge=1)
     seeded: bool
     options: dict[str, Any]
 
@@ -180,7 +182,10 @@ class Vllm:
 
     def _submit(self, ticket: Ticket) -> Failure | None:
         request = ticket.request
-        ids = self.prompt_ids(request)
+        try:
+            ids = self.prompt_ids(request)
+        except Exception as error:  # a chat template refuses a conversation with any error it likes
+            return Failure(request, "refused", f"{type(error).__name__}: {error}"[:500])
         if len(ids) >= self.params.context_length:
             return Failure(request, "prompt_too_long", f"{len(ids)} tokens")
         if not ids:

@@ -14,7 +14,7 @@ import yaml
 
 from pipeline.counts import read_counts
 from pipeline.engines.types import Answer, Completion, Request, Sampling
-from pipeline.errors import EngineError
+from pipeline.errors import EngineError, ParamsError
 from pipeline.identity import content_id
 from pipeline.schemas.tasks import TASKS
 from pipeline.tables import write
@@ -201,6 +201,35 @@ def test_more_samples_or_another_seed_ask_anew(tmp_path, server, monkeypatch):
         Path("params.yaml").write_text(yaml.safe_dump(params))
         generate.main()
         assert behaviour.asked.total() > asked
+
+
+def test_a_server_that_refuses_every_prompt_leaves_no_table_behind_and_is_quoted(tmp_path, monkeypatch):
+    with serving(Misbehaving(lambda *_: 400)) as url:
+        prepare(tmp_path, url, n_tasks=2)
+        monkeypatch.chdir(tmp_path)
+        with pytest.raises(EngineError, match=r"Not one prompt was answered(.|\n)*a 400, as told"):
+            generate.main()
+    assert not Path("outputs/solutions").exists()
+
+
+def test_a_prompt_that_is_refused_is_counted_and_its_task_goes_on_without(tmp_path, monkeypatch):
+    with serving(Misbehaving(lambda prompt, _: 400 if prompt.endswith("assert add") else OK)) as url:
+        prepare(tmp_path, url, n_tasks=2)
+        monkeypatch.chdir(tmp_path)
+        generate.main()
+    assert read_counts("generate")["failed_refused"] == 2
+    assert pd.read_parquet("outputs/tests")["is_example"].all()
+
+
+@pytest.mark.parametrize(("name", "value"), [("n_tests", 0), ("n_solutions", 1025), ("top_p", 0.0)])
+def test_parameters_that_cannot_be_are_refused_before_anything_is_asked(tmp_path, monkeypatch, name, value):
+    prepare(tmp_path, "http://127.0.0.1:9/v1", n_tasks=1)
+    params = yaml.safe_load((tmp_path / "params.yaml").read_text())
+    params["generate"][name] = value
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ParamsError, match=name):
+        generate.main()
 
 
 def test_an_unreachable_server_leaves_no_table_behind(tmp_path, monkeypatch):

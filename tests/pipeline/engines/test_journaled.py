@@ -27,6 +27,28 @@ def test_what_was_answered_is_not_asked_again(journal):
     assert {o.request.seed: o.reused for o in outcomes} == {1024: True, 2048: True, 3072: False}
 
 
+def test_answers_that_are_there_are_handed_on_one_by_one(journal):
+    list(ask_journaled(EchoEngine(), (request(number) for number in range(5)), journal))
+    drawn = []
+
+    def counted():
+        for number in range(5):
+            drawn.append(number)
+            yield request(number)
+
+    assert next(ask_journaled(EchoEngine(), counted(), journal)).reused
+    assert drawn == [0]
+
+
+def test_answers_among_missing_ones_come_once_each(journal):
+    list(ask_journaled(EchoEngine(), (request(number) for number in (1, 3, 4, 6)), journal))
+    engine = EchoEngine()
+    outcomes = list(ask_journaled(engine, (request(number) for number in range(8)), journal))
+    assert Counter(o.request for o in outcomes) == Counter(request(number) for number in range(8))
+    assert [o.seed for o in engine.asked] == [1024 * number for number in (0, 2, 5, 7)]
+    assert {o.request.seed // 1024 for o in outcomes if o.reused} == {1, 3, 4, 6}
+
+
 def test_an_engine_is_not_asked_at_all_when_nothing_is_missing(journal):
     list(ask_journaled(EchoEngine(), [request(1)], journal))
 

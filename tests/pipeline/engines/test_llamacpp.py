@@ -88,6 +88,25 @@ def test_a_prompt_longer_than_the_context_is_counted_and_the_next_is_answered(ba
 
 
 @needs_model
+def test_a_prompt_of_nothing_is_counted(backend):
+    empty, whitespace = asked(
+        backend, replace(ADD, messages=(), prefill=""), Request((), " \n", 1, GREEDY, 0)
+    )
+    assert isinstance(empty, Failure)
+    assert empty.reason == "empty_prompt"
+    assert isinstance(whitespace, Answer)
+
+
+@needs_model
+def test_what_llamacpp_refuses_is_counted_in_its_words_and_the_next_is_answered(backend):
+    refused, next_one = asked(backend, replace(ADD, sampling=replace(GREEDY, stop=("x", 3))), ADD)
+    assert isinstance(refused, Failure)
+    assert refused.reason == "refused"
+    assert "/completion: " in refused.detail
+    assert isinstance(next_one, Answer)
+
+
+@needs_model
 def test_a_completion_that_would_outgrow_the_context_ends_there(backend):
     (outcome,) = asked(backend, Request((), "1 2 3 4 5 6 7 8 9 " * 8, 1, replace(GREEDY, max_tokens=4096), 0))
     (completion,) = outcome.completions
