@@ -22,13 +22,16 @@ from profiling.bundle import worker_source
 from profiling.campaign import Ask, Campaign, Measured, Plan
 from profiling.campaign import Base as BaseCall
 
+# From this probability that a test is valid on, its input is worth growing; agreement guards the rest.
+LEAST_P_VALID = 0.5
+
 
 class ProfileParams(Section):
     """What is measured, and how far it goes; times are CPU seconds.
 
     max_solutions: of a task, the best-scored trusted ones.
     workers: tasks measured at a time.
-    base_calls: credible tests' inputs tried as the ground for enlarged ones.
+    base_calls: believed tests' inputs tried as the ground for enlarged ones.
     rounds, sample_s: samples of each program in a process, and their least length.
     first_processes, max_processes: interpreter processes always, and for near-ties at most.
     min_speedup: a speedup is certified when its 95 % interval lies above.
@@ -58,7 +61,7 @@ class ProfileParams(Section):
 
 @dataclass(frozen=True)
 class Subject:
-    """A task's trusted solutions, and the credible calls their inputs grow from.
+    """A task's trusted solutions, and the believed calls their inputs grow from.
 
     solutions: (solution_id, code), the best-scored first.
     """
@@ -77,8 +80,10 @@ class Subject:
 
 
 def subject_of(task: Row, found: Sequence[list[Row]], max_solutions: int) -> Subject:
-    """The best-scored trusted solutions, and the inputs of the public examples and of credible tests.
+    """The best-scored trusted solutions, and the inputs of the public examples and of tests likely valid.
 
+    A test that all solutions pass tells none apart and is not credible, yet nothing is wrong with its input;
+    without such inputs, those on which every solution leaves early may be all there is to grow from.
     Solutions that do not all act alike cannot be compared: those that act like the best-scored one stay.
     """
     solutions, scores, tests, test_scores = found
@@ -89,10 +94,10 @@ def subject_of(task: Row, found: Sequence[list[Row]], max_solutions: int) -> Sub
         for row in trusted_scores
         if best is not None and row["behavior_id"] == best["behavior_id"]
     }
-    credible = {row["test_id"] for row in test_scores if row["credible"]}
+    likely = {row["test_id"] for row in test_scores if row["p_valid"] >= LEAST_P_VALID}
     trusted = [row for row in solutions if row["solution_id"] in score]
     trusted.sort(key=lambda row: (-score[row["solution_id"]], row["solution_id"]))
-    believed = [row for row in tests if row["is_example"] or row["test_id"] in credible]
+    believed = [row for row in tests if row["is_example"] or row["test_id"] in likely]
     plain = (enlarge.plain_call(row["call"], task["entry_point"]) for row in believed if row["call"])
     calls = {call for call in plain if call is not None}
     return Subject(

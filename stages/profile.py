@@ -49,7 +49,7 @@ def subjects(max_solutions: int, counts: Counter[str]) -> Iterator[Subject]:
         if not subject.solutions:
             counts["dropped_task_no_trusted_solution"] += 1
         elif not subject.calls:
-            counts["dropped_task_no_plain_credible_call"] += 1
+            counts["dropped_task_no_plain_believed_call"] += 1
         else:
             counts["dropped_solution_acts_otherwise_or_over_limit"] += n_trusted - len(subject.solutions)
             yield subject

@@ -1,8 +1,9 @@
 """Inputs that are large enough to tell solutions apart, and no larger: a ladder of sizes, climbed together.
 
-All calls and shapes climb in step while they are cheap; then the costliest one (the others may leave early,
-or be trivial) climbs on alone. A rung counts only if every program returns the same value on it. Climbing
-ends when the fastest program takes long enough, or one is about to take too long, or they disagree.
+All calls and shapes climb in step while they are cheap; then the costliest one of the moment (the others may
+leave early, or be trivial) takes the next step. A rung counts only if every program returns the same value on
+it. Climbing ends when the fastest program takes long enough, or one is about to take too long, or they
+disagree.
 """
 
 import math
@@ -114,10 +115,14 @@ def climb(grounds: Sequence[Ground]) -> list[Ladder] | str:
         ladders = [_stepped(ladder) for ladder in ladders]
         if all(ladder.ended for ladder in ladders) or _ripe(ladders):
             break
-    ladders.sort(key=lambda ladder: -_cost(ladder))
-    while not ladders[0].ended:
-        ladders[0] = _stepped(ladders[0])
-    return ladders
+    # Which one is the costliest is asked at every step: one disturbed measurement must not decide it.
+    while max(ladders, key=_cost).ended not in (ENOUGH, COSTLY):
+        climbing = [place for place, ladder in enumerate(ladders) if not ladder.ended]
+        if not climbing:
+            break
+        costliest = max(climbing, key=lambda place: _cost(ladders[place]))
+        ladders[costliest] = _stepped(ladders[costliest])
+    return sorted(ladders, key=lambda ladder: -_cost(ladder))
 
 
 def _cost(ladder: Ladder) -> float:
@@ -175,7 +180,7 @@ def _rung(ground: Ground, shape: str, size: int, arguments: Arguments) -> Rung |
     for index, program in enumerate(programs):
         try:
             with cpu_alarm(3 * limits.call_s):
-                taken, value, is_iterator = _least_s(program, arguments, limits.target_s)
+                taken, value, is_iterator = _least_s(program, arguments, limits)
         except OutOfTime:
             return COSTLY
         except Exception:  # a solution may raise anything; on this input there is nothing to measure
@@ -189,13 +194,18 @@ def _rung(ground: Ground, shape: str, size: int, arguments: Arguments) -> Rung |
     return Rung(shape, size, tuple(seconds), expected, tuple(lazy))
 
 
-def _least_s(program: Program, arguments: Arguments, target_s: float) -> tuple[float, Value, bool]:
-    """(CPU seconds of a call, the least of three where it is quick; its value; whether that was lazy)."""
+def _least_s(program: Program, arguments: Arguments, limits: Limits) -> tuple[float, Value, bool]:
+    """(CPU seconds of a call; its value; whether that was lazy).
+
+    The least of three where the call is quick, else of two: a machine's burst in a single one would end a
+    ladder, or put it before the others.
+    """
     taken, value = one_call(next(calls(program, arguments, lazy=False)))
     lazy = is_lazy(value)
     if lazy:
         taken, value = one_call(next(calls(program, arguments, lazy=True)))
-    if taken < target_s / 2:
+    if taken < limits.call_s:
         more = calls(program, arguments, lazy=lazy)
-        taken = min(taken, *(one_call(next(more))[0] for _ in range(2)))
+        again = 2 if taken < limits.target_s / 2 else 1
+        taken = min(taken, *(one_call(next(more))[0] for _ in range(again)))
     return taken, value, lazy

@@ -35,8 +35,8 @@ from profiling.inside.timing import (
     OutOfTime,
     clock_ns,
     cpu_alarm,
+    least_s,
     loops_for,
-    one_call,
     peak_bytes,
     quiet_streams,
     still_agrees,
@@ -181,7 +181,7 @@ def _warmed_up(
                 value = next(calls(program, arguments, lazy=False))()
                 lazy = is_lazy(value)
                 value = consumed(value) if lazy else value
-                taken, _ = one_call(next(calls(program, arguments, lazy=lazy)))
+                taken = least_s(calls(program, arguments, lazy=lazy))
         except (Exception, OutOfTime):  # a solution may raise anything
             answer["dropped"][index] = FAILS
             continue
@@ -191,10 +191,11 @@ def _warmed_up(
             found[index] = program, lazy, taken
         else:
             answer["dropped"][index] = DIFFERS
-    steps = strides([taken for _, _, taken in found.values()]) if found else []
+    seconds = [taken for _, _, taken in found.values()]
+    plans = zip(loops_for(seconds, request["sample_s"]), strides(seconds), strict=True)
     entries = {
-        index: Entry(program, lazy, loops_for(taken, request["sample_s"]), stride)
-        for (index, (program, lazy, taken)), stride in zip(found.items(), steps, strict=True)
+        index: Entry(program, lazy, loops, stride)
+        for (index, (program, lazy, _)), (loops, stride) in zip(found.items(), plans, strict=True)
     }
     return _Ready(entries, expected)
 

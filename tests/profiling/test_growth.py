@@ -1,9 +1,14 @@
 import json
 
+import pytest
+
 from pipeline.inputs import enlarge
 from profiling.answers import LineCost, parsed_answer
 from profiling.campaign import Base, Campaign
 from profiling.hotlines import hot_lines
+from profiling.inside.growth import Ground, Limits, climb
+from profiling.inside.programs import Program
+from profiling.inside.timing import clock_ns
 from tests.profiling.runs import PLAN, ask
 
 LINEAR = "def f(xs):\n    return len(set(xs)) == len(xs)\n"
@@ -31,6 +36,38 @@ def test_an_input_on_which_solutions_leave_early_is_not_chosen_where_another_is_
     # On repeated elements both leave at the second one.
     found = measured(LINEAR, QUADRATIC, calls=("f([1, 1, 2])", "f([3, 1, 2])"))
     assert found.claim(1, 0).certified(1.05)
+
+
+@pytest.mark.parametrize("burst_at", range(40))
+def test_one_burst_of_the_machine_does_not_choose_the_workload(burst_at):
+    calls_so_far = iter(range(1_000_000))
+
+    def either(xs):
+        """Leaves early where an element is 7, and once, at any input, is held up for 2 ms."""
+        if next(calls_so_far) == burst_at:
+            until = clock_ns() + 2_000_000
+            while clock_ns() < until:
+                pass
+        for _ in xs if xs[0] != 7 else ():
+            pass
+
+    program = Program(compile("", "", "exec"), "f", keeps_state=False, shared=either)
+    limits = Limits(target_s=1e-4, call_s=0.01, total_s=0.02, growth_s=1.0)
+    grounds = [
+        Ground(
+            [program],
+            call,
+            3,
+            ("tiled",),
+            enlarge.MAX_ELEMENTS,
+            lambda shape, size, call=call: enlarge.enlarge(call, shape, size, 1),
+            limits,
+            clock_ns() + 10**9,
+        )
+        for call in ("f([7, 1, 7])", "f([3, 1, 3])")
+    ]
+    chosen = climb(grounds)[0]
+    assert (chosen.ground.call, chosen.ended) == ("f([3, 1, 3])", "enough")
 
 
 def test_growth_stops_where_solutions_part():

@@ -104,6 +104,15 @@ def test_the_first_call_is_not_timed():
     assert max(taken for taken in found["seconds"][1] if taken is not None) < 5e-3  # the import takes 20 ms
 
 
+def test_equal_programs_share_the_cost_of_a_sample_with_equally_many_calls():
+    # Of one text in several forms, the first was certified as slower for having fewer calls in a sample.
+    same = "def f(n):\n    return n + 1\n"
+    far_slower = "def f(n):\n    return 1 + sum(1 for _ in range(n))\n"
+    found = answer(same, same + "\n", same + "    return 0\n", far_slower, call="f(3000)")
+    assert len(set(found["loops"][:3])) == 1
+    assert found["loops"][3] < found["loops"][0]  # far slower: it cannot be taken for their equal
+
+
 def test_garbage_of_one_solution_is_not_collected_on_the_time_of_another():
     cycles = "def f(n):\n    for _ in range(n):\n        a = []\n        a.append(a)\n    return n\n"
     seen = "import gc\n"

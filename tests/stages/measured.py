@@ -1,6 +1,6 @@
 """Tables of one task as they stand before `profile`, and a model that answers from a script."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -35,9 +35,17 @@ def solution_id(code: str) -> str:
 
 
 def write_inputs(
-    *codes: str, credible: bool = True, trusted: bool = True, **changed: dict[str, object]
+    *codes: str,
+    calls: Mapping[str, str] = CALLS,
+    telling: Container[str] = CALLS,
+    p_valid: float = 0.95,
+    trusted: bool = True,
+    **changed: dict[str, object],
 ) -> None:
-    """params.yaml (sections changed as given, quick) and the tables that profile reads, here."""
+    """params.yaml (sections changed as given, quick) and the tables that profile reads, here.
+
+    telling: the calls whose tests tell solutions apart; the others are not credible, however valid.
+    """
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["profile"] |= {"max_processes": 2}
     params["prompts"]["folder"] = str(ROOT / "pipeline/prompts/chat")
@@ -63,12 +71,12 @@ def write_inputs(
         {"test_id": content_id("test", TASK, call), "task_id": TASK, "code": f"assert {call} == {expected}",
          "kind": "value", "call": call, "expected": expected, "sample_count": 1, "is_example": False,
          "mean_logprob": None}
-        for call, expected in CALLS.items()
+        for call, expected in calls.items()
     ])  # fmt: skip
     write(TEST_SCORES, [
-        {"test_id": content_id("test", TASK, call), "task_id": TASK, "score": 1.0, "p_valid": 0.95,
-         "credible": credible}
-        for call in CALLS
+        {"test_id": content_id("test", TASK, call), "task_id": TASK, "score": 1.0, "p_valid": p_valid,
+         "credible": p_valid >= 0.5 and call in telling}
+        for call in calls
     ])  # fmt: skip
 
 

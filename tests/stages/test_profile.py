@@ -4,6 +4,16 @@ import pytest
 from stages import profile
 from tests.stages.measured import LINEAR, QUADRATIC, solution_id, write_inputs
 
+LEAVES_EARLY = """def distinct(xs):
+    for i in range(len(xs)):
+        for j in range(i + 1, len(xs)):
+            if xs[i] == xs[j]:
+                return False
+    return True
+"""
+WITH_SET = "def distinct(xs):\n    return len(set(xs)) == len(xs)\n"
+EARLY = {"distinct([1, 2, 1])": "False", "distinct([7, 8, 9, 7])": "False", "distinct([4, 4])": "False"}
+HARD = {"distinct([1, 2, 3])": "True"}
 TABLES = ("workloads", "measurements", "profiles", "comparisons")
 
 
@@ -31,6 +41,17 @@ def test_the_better_class_is_certified_and_raw_times_are_kept():
     assert (profiles.memory_integral_bytes_s <= profiles.peak_bytes * profiles.cpu_s).all()
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_an_input_counts_though_its_test_tells_no_solutions_apart(seed):
+    # All other tests hold an early duplicate, on which the loop leaves at once and is the faster one.
+    write_inputs(LEAVES_EARLY, WITH_SET, calls=EARLY | HARD, telling=EARLY, base={"seed": seed})
+    profile.main()
+    (row,) = pd.read_parquet("outputs/comparisons").to_dict("records")
+    assert (row["faster_id"], row["certified"]) == (solution_id(WITH_SET), True)
+    workloads = pd.read_parquet("outputs/workloads").set_index("workload_id")
+    assert workloads.call[row["workload_id"]] in HARD
+
+
 def test_a_finished_task_comes_from_the_journal_with_the_same_bytes(capsys):
     write_inputs(QUADRATIC, LINEAR)
     profile.main()
@@ -46,8 +67,8 @@ def test_what_cannot_be_measured_is_counted_and_leaves_whole_tables(tmp_path):
     profile.main()
     assert '"dropped_task_no_trusted_solution": 1' in (tmp_path / "outputs/counts/profile.json").read_text()
     assert [len(pd.read_parquet(f"outputs/{name}")) for name in TABLES] == [0, 0, 0, 0]
-    write_inputs(QUADRATIC, credible=False)
+    write_inputs(QUADRATIC, p_valid=0.2)
     profile.main()
     assert (
-        '"dropped_task_no_plain_credible_call": 1' in (tmp_path / "outputs/counts/profile.json").read_text()
+        '"dropped_task_no_plain_believed_call": 1' in (tmp_path / "outputs/counts/profile.json").read_text()
     )
