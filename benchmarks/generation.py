@@ -33,7 +33,7 @@ from pipeline.engines.journaled import ask_journaled
 from pipeline.engines.llamacpp import LlamaCpp, physical_cores, start_server
 from pipeline.engines.openai_protocol import Chunk, body, endpoint
 from pipeline.engines.opened import EngineParams, open_engine
-from pipeline.engines.types import Answer, Request, Sampling
+from pipeline.engines.types import Answer, Request
 from pipeline.engines.usage import Usage
 from pipeline.engines.vllm import Vllm, sampling_params
 from pipeline.journal import Journal
@@ -41,9 +41,9 @@ from pipeline.params import Base, load
 from pipeline.prompts.template import PromptParams, read_prompts
 from pipeline.tasks import Task
 from stages.generate import GenerateParams, requests, solution_rows, test_rows
+from stages.tune import warm_up
 
 TASKS = Path("pipeline/data/tasks.jsonl")
-WARM_UP = Request((), "def f(x):", 2, Sampling(1.0, 1.0, 4), seed=0)
 
 
 def bundled_tasks(count: int) -> list[Task]:
@@ -70,7 +70,7 @@ def ours(params: EngineParams, tasks: list[Task]) -> dict[str, float]:
         Journal.open(Path(folder)) as journal,
         open_engine(params) as engine,
     ):
-        list(engine.ask([WARM_UP]))
+        list(engine.ask([warm_up(pairs[0][1])]))
         started = time.perf_counter()
         outcomes = list(ask_journaled(engine, (request for _, request in pairs), journal))
         seconds = time.perf_counter() - started
@@ -115,7 +115,8 @@ def bare_vllm(params: EngineParams, asked: list[Request]) -> tuple[int, float]:
         seeded = params.vllm.seeded and not current_platform.is_cpu()
         sampling = [sampling_params(request, seeded=seeded) for request in asked]
         llm = backend.llm
-        llm.generate(inputs[:1], sampling[:1], use_tqdm=False)
+        first = sampling_params(warm_up(asked[0]), seeded=seeded)
+        llm.generate(inputs[:1], [first], use_tqdm=False)
         started = time.perf_counter()
         outputs = llm.generate(inputs, sampling, use_tqdm=False)
         seconds = time.perf_counter() - started
@@ -131,7 +132,7 @@ def bare_llamacpp(params: EngineParams, asked: list[Request]) -> tuple[int, floa
             outcome = backend.answer(request)
         return sum(found.n_tokens for found in outcome.completions) if isinstance(outcome, Answer) else 0
 
-    post(WARM_UP)
+    post(warm_up(asked[0]))
     with ThreadPoolExecutor(4) as pool:
         started = time.perf_counter()
         tokens = sum(pool.map(post, asked))

@@ -18,12 +18,13 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from pipeline.engines.llamacpp import physical_cores
 from pipeline.engines.opened import EngineParams, open_engine
-from pipeline.engines.types import Answer, Request, Sampling
+from pipeline.engines.types import Answer, Request
 from pipeline.errors import EngineError, ParamsError
 from pipeline.params import PARAMS_PATH, Base, load
 from pipeline.prompts.template import PromptParams, read_prompts
@@ -34,7 +35,6 @@ from pipeline.tasks import Task
 from stages.generate import GenerateParams, requests
 
 LEAST_GAIN = 1.03
-WARM_UP = Request((), "def f(x):", 1, Sampling(1.0, 1.0, 4), seed=0)
 
 Settings = Mapping[str, int]
 Axis = tuple[str, Sequence[int]]
@@ -75,11 +75,16 @@ def fastest(of: Sequence[Axis], measure: Callable[[Settings], float]) -> tuple[d
     return best, best_rate
 
 
+def warm_up(request: Request) -> Request:
+    """A short request of the same kind, which a server that knows conversations only answers as well."""
+    return replace(request, n=1, sampling=replace(request.sampling, max_tokens=4))
+
+
 def tokens_per_s(params: EngineParams, asked: Sequence[Request]) -> float:
     """What the engine generates with these settings; 0 where they do not work here, which is said."""
     try:
         with open_engine(params) as engine:
-            list(engine.ask([WARM_UP]))
+            list(engine.ask([warm_up(asked[0])]))
             started = time.perf_counter()
             outcomes = list(engine.ask(asked))
             seconds = time.perf_counter() - started

@@ -9,6 +9,8 @@ from pipeline.errors import EngineError, ParamsError
 from pipeline.params import load
 from stages import tune
 from tests.pipeline.engines.fakes import EchoEngine, request
+from tests.pipeline.engines.misbehaving import OK, Misbehaving, serving
+from tests.stages.test_generate import prepare, written
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -52,8 +54,12 @@ def test_a_setting_that_is_not_there_is_an_error_that_names_it():
 
 def test_a_trial_counts_tokens_and_an_engine_that_breaks_counts_nothing(monkeypatch, capsys):
     params = load("engine", EngineParams, ROOT / "params.yaml")
-    monkeypatch.setattr(tune, "open_engine", lambda _: contextlib.nullcontext(EchoEngine()))
+    engine = EchoEngine()
+    monkeypatch.setattr(tune, "open_engine", lambda _: contextlib.nullcontext(engine))
     assert tune.tokens_per_s(params, [request(1), request(2)]) > 0
+    warm_up, *counted = engine.asked
+    assert counted == [request(1), request(2)]
+    assert (warm_up.prefill, warm_up.n) == (request(1).prefill, 1)
 
     class Breaking(EchoEngine):
         def ask(self, requests):
@@ -62,3 +68,18 @@ def test_a_trial_counts_tokens_and_an_engine_that_breaks_counts_nothing(monkeypa
     monkeypatch.setattr(tune, "open_engine", lambda _: contextlib.nullcontext(Breaking()))
     assert tune.tokens_per_s(params, [request(1)]) == 0.0
     assert "out of memory" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("dry", [True, False])
+def test_the_command_tries_a_real_server_and_writes_the_winner(tmp_path, monkeypatch, capsys, dry):
+    behaviour = Misbehaving(lambda *_: OK, text=written)
+    monkeypatch.setattr(tune, "axes", lambda *_: [("concurrency", [7, 14])])
+    monkeypatch.setattr("sys.argv", ["tune", "--tasks", "3", *(["--dry-run"] if dry else [])])
+    with serving(behaviour) as url:
+        prepare(tmp_path, url, n_tasks=4)
+        monkeypatch.chdir(tmp_path)
+        tune.main()
+    written_down = load("engine", EngineParams).openai.concurrency
+    fastest = int(capsys.readouterr().out.split("fastest: {'concurrency': ")[1].split("}")[0])
+    assert fastest in (7, 14)
+    assert written_down == (4 if dry else fastest)
