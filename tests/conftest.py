@@ -1,4 +1,4 @@
-"""What all tests share: a busy machine may take its time over an example, which says nothing about the code."""
+"""What all tests share: a busy machine may take its time over an example, which is no fault of the code."""
 
 from hypothesis import settings
 
