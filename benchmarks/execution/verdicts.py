@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from benchmarks.execution.samples import Sample
 from pipeline.assertions import ValueTest
-from pipeline.sandbox.jobs import Call, Check, Job, Program, Result
+from pipeline.sandbox.jobs import Call, Check, Job, Program, Result, Seen
 from pipeline.sandbox.sandbox import Sandbox
 from pipeline.sandbox.statuses import FAIL, LARGE, OK, OPAQUE, PASS
 
@@ -48,28 +48,23 @@ def _judge_batch(samples: list[Sample], sandbox: Sandbox) -> Iterator[tuple[str,
 def _verdicts(
     sample: Sample, result: Result, expected: dict[str, bytes | None], sandbox: Sandbox
 ) -> Verdicts:
-    n_calls = len(result.observations) // len(sample.programs)
-    n_checks = len(result.check_results) // len(sample.programs)
-    equal: dict[tuple[bytes | None, str], bool] = {}
-    rows = []
-    for index in range(len(sample.programs)):
-        seen = {item.call_id: item for item in result.observations[index * n_calls : (index + 1) * n_calls]}
-        checked = result.check_results[index * n_checks : (index + 1) * n_checks]
-        by_check = {item.check_id: item.verdict for item in checked}
-        row = []
-        for test in sample.tests:
-            parsed = test.parsed
-            if not isinstance(parsed, ValueTest):
-                row.append(by_check[parsed.code])
-                continue
-            observation = seen[parsed.call]
-            if observation.status != OK:
-                row.append(FAIL if observation.status in (OPAQUE, LARGE) else observation.status)
-                continue
-            key = observation.value, parsed.expected
-            if key not in equal:
-                wanted = expected[parsed.expected]
-                equal[key] = wanted is not None and sandbox.equal(observation.value or b"", wanted)
-            row.append(PASS if equal[key] else FAIL)
-        rows.append(row)
-    return rows
+    """Column by column: equal answers of a job are one object, and are compared once a test."""
+    call_at = {call.code: index for index, call in enumerate(result.job.calls)}
+    check_at = {check.code: index for index, check in enumerate(result.job.checks)}
+    columns = []
+    for test in sample.tests:
+        if not isinstance(test.parsed, ValueTest):
+            columns.append([row[check_at[test.parsed.code]] for row in result.verdicts])
+            continue
+        index, wanted = call_at[test.parsed.call], expected[test.parsed.expected]
+        answers = [row[index] for row in result.seen]
+        distinct = {id(seen): seen for seen in answers}
+        verdict_of = {key: _verdict(seen, wanted, sandbox) for key, seen in distinct.items()}
+        columns.append([verdict_of[id(seen)] for seen in answers])
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+def _verdict(seen: Seen, wanted: bytes | None, sandbox: Sandbox) -> str:
+    if seen.status != OK:
+        return FAIL if seen.status in (OPAQUE, LARGE) else seen.status
+    return PASS if wanted is not None and sandbox.equal(seen.value or b"", wanted) else FAIL

@@ -4,8 +4,9 @@ from collections.abc import Generator, Sequence
 
 from pipeline.sandbox import statuses
 from pipeline.sandbox.inside import layout, run
+from pipeline.sandbox.jobs import Seen
 from pipeline.sandbox.params import SandboxParams
-from pipeline.sandbox.schedule import Seen, Shown, alone_seen, seen_of_frame
+from pipeline.sandbox.schedule import alone_seen, seen_of_frame
 from pipeline.sandbox.zygote import Outcome, Request, read_frames
 
 EXPRESSIONS_A_CHILD = 2_000
@@ -21,16 +22,16 @@ def evaluate_group(
     """
     found: dict[int, Seen] = {}
     alone: set[int] = set()
-    cache: dict[bytes, Shown] = {}
+    known: dict[bytes, Seen] = {}
     while missing := [index for index in range(len(texts)) if index not in found and index not in alone]:
         body = [texts[index] for index in missing]
         outcome = yield _request(run.EXPRESSIONS, body, params)
         for frame in read_frames(outcome.frames):
-            _, _, number, kind, _, _ = frame
+            _, _, number, kind, _, payload = frame
             if kind == layout.CALL_NEEDS_ALONE:
                 alone.add(missing[number])
             else:
-                found[missing[number]] = seen_of_frame(frame, cache)
+                found[missing[number]] = seen_of_frame(kind, payload, known)
         if outcome.ended in (layout.OVER_CPU, layout.OVER_WALL):
             found[missing[outcome.mark[2]]] = Seen(statuses.TIMEOUT)
         elif not outcome.complete and not outcome.full:
@@ -38,7 +39,7 @@ def evaluate_group(
     for index in sorted(alone):
         only: list[run.JobRequest] = [(0, "", [(0, texts[index])], [], [(0, "", None)])]
         outcome = yield _request(run.ALONE, only, params)
-        _, found[index] = alone_seen(outcome, 0, 0, cache)
+        _, found[index], _ = alone_seen(outcome, 0, 0, known)
     return [found[index].value for index in range(len(texts))]
 
 

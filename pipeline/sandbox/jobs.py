@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 
@@ -54,14 +55,26 @@ class Job:
     checks: tuple[Check, ...] = ()
 
 
-class Observation(NamedTuple):
-    """What one program did on one call (a tuple, because there are millions of them).
+class Seen(NamedTuple):
+    """What came of a program on a call, without how long it took: equal answers of a job are one object.
 
     status: of `pipeline.sandbox.statuses.STATUSES`.
     value: status ok: the canonical encoding (`pipeline.sandbox.values`), else None.
     digest: status ok: 20 hex digits, equal if and only if the values and all types in them are equal.
     repr: status ok: readable, at most 200 characters; status error: the exception's type; else None.
-    cpu_s: CPU seconds of the call alone (None where it was not run or died with its process).
+    """
+
+    status: str
+    value: bytes | None = None
+    digest: str | None = None
+    repr: str | None = None
+
+
+class Observation(NamedTuple):
+    """What one program did on one call: as `Seen`, and what it took.
+
+    cpu_s: CPU seconds of the call alone (None where it was not run or died with its process); for a call of
+        less than a millisecond that shared its process, the time that passed.
     peak_bytes: peak resident memory of its process, where the call had a process to itself.
     """
 
@@ -86,16 +99,49 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class Result:
-    """Everything about one job: one observation a (program, call), one result a (program, check).
+    """Everything about one job, as grids in the job's order: a row a program, a column a call (or check).
 
-    Both in the job's order: programs outside, calls or checks inside.
+    seen: [program][call]; verdicts: [program][check].
+    cpu_ns, peak_bytes: [program][call], as in `Observation`.
     reasons: how often what happened that a report should tell: programs abandoned, duplicates run once, …
     """
 
-    job_id: str
-    observations: tuple[Observation, ...]
-    check_results: tuple[CheckResult, ...]
+    job: Job
+    seen: tuple[tuple[Seen, ...], ...]
+    verdicts: tuple[tuple[str, ...], ...]
+    cpu_ns: tuple[tuple[int | None, ...], ...]
+    peak_bytes: tuple[tuple[int | None, ...], ...]
     reasons: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def job_id(self) -> str:
+        """Of the job."""
+        return self.job.job_id
+
+    @cached_property
+    def observations(self) -> tuple[Observation, ...]:
+        """The grids as one observation a (program, call): programs outside, calls inside."""
+        rows = zip(self.job.programs, self.seen, self.cpu_ns, self.peak_bytes, strict=True)
+        return tuple(
+            Observation(
+                program.program_id,
+                call.call_id,
+                *seen,
+                cpu_s=None if ns is None else ns * 1e-9,
+                peak_bytes=peak,
+            )
+            for program, answers, times_ns, peaks in rows
+            for call, seen, ns, peak in zip(self.job.calls, answers, times_ns, peaks, strict=True)
+        )
+
+    @cached_property
+    def check_results(self) -> tuple[CheckResult, ...]:
+        """The grid of verdicts as one result a (program, check): programs outside, checks inside."""
+        return tuple(
+            CheckResult(program.program_id, check.check_id, verdict)
+            for program, row in zip(self.job.programs, self.verdicts, strict=True)
+            for check, verdict in zip(self.job.checks, row, strict=True)
+        )
 
 
 @dataclass(frozen=True)

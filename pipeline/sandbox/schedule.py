@@ -12,23 +12,22 @@ of outcomes is here, so that it can be tested without a process.
 """
 
 import statistics
+import struct
 from collections import Counter
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from pipeline.errors import SandboxError
 from pipeline.sandbox import statuses, values
 from pipeline.sandbox.inside import layout, parse, run
-from pipeline.sandbox.jobs import CheckResult, Job, Observation, Result
+from pipeline.sandbox.jobs import Job, Result, Seen
 from pipeline.sandbox.params import SandboxParams
-from pipeline.sandbox.zygote import Frame, Outcome, Request, read_frames
+from pipeline.sandbox.zygote import Outcome, Request, read_frames
 
 Conversation = Generator[Request, Outcome, list[Result]]
 
 LIMIT_STEP = 8.0
 CALLS_A_CHECK = 4  # a check may call several times; its CPU limit is that of so many calls
-Shown = tuple[str, bytes | None, str | None, str | None]  # status, value, digest, repr
 STATUS_OF_KIND = {
     layout.PLAIN: statuses.OK,
     layout.RAISED: statuses.ERROR,
@@ -44,17 +43,6 @@ STATUS_OF_KIND = {
 SIGKILL, SIGSYS, SIGXCPU = 9, 31, 24
 
 
-class Seen(NamedTuple):
-    """What one program did on one call: an Observation without its ids, field for field."""
-
-    status: str
-    value: bytes | None = None
-    digest: str | None = None
-    repr: str | None = None
-    cpu_s: float | None = None
-    peak_bytes: int | None = None
-
-
 @dataclass
 class Progress:
     """What is known about one job so far; distinct texts only, by number.
@@ -62,6 +50,8 @@ class Progress:
     columns: the calls, then the checks; n_calls says where the checks begin.
     alone: programs that need a process for every column; alone_columns: likewise.
     own: programs that need a process of their own.
+    seen, cpu_ns: [program][column]; peak_bytes: where a call had a process to itself.
+    known: what answers (a byte that says the kind, and data) were read as before.
     """
 
     job: Job
@@ -70,12 +60,14 @@ class Progress:
     n_calls: int
     limit_s: float
     seen: list[list[Seen | None]]
+    cpu_ns: list[list[int | None]]
+    peak_bytes: dict[tuple[int, int], int] = field(default_factory=dict)
     alone: set[int] = field(default_factory=set)
     own: set[int] = field(default_factory=set)
     alone_columns: set[int] = field(default_factory=set)
     same_as: dict[int, int] = field(default_factory=dict)
     timeouts: Counter[int] = field(default_factory=Counter)
-    cache: dict[bytes, Shown] = field(default_factory=dict)
+    known: dict[bytes, Seen] = field(default_factory=dict)
 
     @classmethod
     def of(cls, job: Job, limit_s: float) -> "Progress":
@@ -83,19 +75,37 @@ class Progress:
         programs = list(dict.fromkeys(program.code for program in job.programs))
         calls = list(dict.fromkeys(call.code for call in job.calls))
         columns = calls + list(dict.fromkeys(check.code for check in job.checks))
-        return cls(job, programs, columns, len(calls), limit_s, [[None] * len(columns) for _ in programs])
+        seen: list[list[Seen | None]] = [[None] * len(columns) for _ in programs]
+        cpu_ns: list[list[int | None]] = [[None] * len(columns) for _ in programs]
+        return cls(job, programs, columns, len(calls), limit_s, seen, cpu_ns)
 
     def missing(self, program: int) -> list[int]:
         """Columns this program has not met, of those that may run in a shared child."""
         row, alone = self.seen[program], self.alone_columns
         return [column for column, seen in enumerate(row) if seen is None and column not in alone]
 
-    def settle(self, program: int, call: int, seen: Seen) -> None:
+    def settle(self, program: int, call: int, seen: Seen, cpu_ns: int | None = None) -> None:
         """Take what was seen, unless something was seen before; `call` may be WHOLE."""
-        row = self.seen[program]
+        row, times = self.seen[program], self.cpu_ns[program]
         for index in range(len(row)) if call == layout.WHOLE else (call,):
             if row[index] is None:
-                row[index] = seen
+                row[index], times[index] = seen, cpu_ns
+
+    def settle_many(self, program: int, count: int, data: bytes) -> None:
+        """Take the answers in a frame of the kind MANY (see `layout`); what makes no sense is left out."""
+        at = 12 * count
+        if at > len(data):
+            return
+        numbers = struct.unpack_from(f"<{3 * count}I", data)
+        row, times, known = self.seen[program], self.cpu_ns[program], self.known
+        for call, cpu_ns, size in zip(
+            numbers[:count], numbers[count : 2 * count], numbers[2 * count :], strict=True
+        ):
+            answer = data[at : at + size]
+            at += size
+            seen = known.get(answer) or seen_of_answer(answer, known)
+            if seen is not None and row[call] is None:
+                row[call], times[call] = seen, cpu_ns
 
 
 def run_group(jobs: Sequence[Job], params: SandboxParams, *, share: bool) -> Conversation:
@@ -148,25 +158,25 @@ def _ask(index: int, progress: Progress, first: bool) -> run.JobRequest | None:
 
 
 def _request(mode: int, body: object, params: SandboxParams, limit_s: float) -> Request:
-    total_s = 3600.0 if mode == run.SHARED else 3 * limit_s + 0.1
+    shared = mode == run.SHARED
+    total_s = 3600.0 if shared else 3 * limit_s + 0.1
+    slack_s = layout.FLUSH_NS * 1e-9 if shared else 0.0  # when the call began is known no better
     work = (mode, params.max_value_bytes, body)
-    return Request(work, limit_s, total_s, params.sleep_wall_s, shared=mode == run.SHARED)
+    return Request(work, limit_s + slack_s, total_s, params.sleep_wall_s, shared=shared)
 
 
 def _take_frames(group: list[Progress], data: bytes) -> None:
     """Settle what a shared child wrote. What makes no sense is left out, and then run alone."""
-    for frame in read_frames(data):
-        job, program, column, kind, cpu_ns, _ = frame
+    for job, program, column, kind, cpu_ns, payload in read_frames(data):
         try:
             progress = group[job]
-            if kind in STATUS_OF_KIND:
-                rows = progress.seen if program == run.ANY_PROGRAM else (progress.seen[program],)
-                seen = seen_of_frame(frame, progress.cache)
-                for row in rows:
-                    if column == layout.WHOLE:
-                        row[:] = [seen if known is None else known for known in row]
-                    elif row[column] is None:
-                        row[column] = seen
+            if kind == layout.MANY:
+                progress.settle_many(program, column, payload)
+            elif kind in STATUS_OF_KIND:
+                seen = seen_of_frame(kind, payload, progress.known)
+                everyone = range(len(progress.programs))
+                for one in everyone if program == run.ANY_PROGRAM else (program,):
+                    progress.settle(one, column, seen, cpu_ns)
             elif kind == layout.NEEDS_ALONE:
                 progress.alone.add(program)
             elif kind == layout.NEEDS_OWN:
@@ -179,27 +189,37 @@ def _take_frames(group: list[Progress], data: bytes) -> None:
             continue
 
 
-def seen_of_frame(frame: Frame, cache: dict[bytes, Shown]) -> Seen:
-    """What a frame says; `cache` remembers values that were parsed before."""
-    _, _, _, kind, cpu_ns, payload = frame
+def seen_of_frame(kind: int, payload: bytes, known: dict[bytes, Seen]) -> Seen:
+    """What a frame of one of the kinds in STATUS_OF_KIND says; `known` remembers what was read before."""
+    answer = bytes((kind,)) + payload
+    return known.get(answer) or _read(kind, payload, answer, known)
+
+
+def seen_of_answer(answer: bytes, known: dict[bytes, Seen]) -> Seen | None:
+    """What a new answer of a call says; None if nothing."""
+    if not answer or answer[0] > layout.TOO_LARGE:
+        return None
+    return _read(answer[0], answer[1:], answer, known)
+
+
+def _read(kind: int, payload: bytes, answer: bytes, known: dict[bytes, Seen]) -> Seen:
     if kind == layout.PLAIN:
-        known = cache.get(payload)
-        if known is None:
-            known = cache[payload] = _read(payload)
-        return Seen(*known, cpu_ns * 1e-9, None)
-    named = payload.decode("utf-8", "replace") if kind == layout.RAISED else None
-    return Seen(STATUS_OF_KIND[kind], repr=named, cpu_s=cpu_ns * 1e-9)
+        seen = _value(payload)
+    else:
+        named = payload.decode("utf-8", "replace") if kind == layout.RAISED else None
+        seen = Seen(STATUS_OF_KIND[kind], repr=named)
+    return known.setdefault(answer, seen)
 
 
-def _read(raw: bytes) -> Shown:
+def _value(raw: bytes) -> Seen:
     try:
         value = parse.parse(raw)
     except parse.TooDeep:
-        return statuses.LARGE, None, None, None
+        return Seen(statuses.LARGE)
     except parse.Malformed:
-        return statuses.OPAQUE, None, None, None
+        return Seen(statuses.OPAQUE)
     canonical = values.canonical(value)
-    return statuses.OK, canonical, values.digest(canonical), values.shown(value, len(raw))
+    return Seen(statuses.OK, canonical, values.digest(canonical), values.shown(value, len(raw)))
 
 
 def _blame(group: list[Progress], outcome: Outcome, params: SandboxParams) -> None:
@@ -237,7 +257,8 @@ def _run_own(progress: Progress, params: SandboxParams) -> Generator[Request, Ou
             for frame in read_frames(outcome.frames):
                 answers = frame[2] in calls or frame[2] == layout.WHOLE
                 if frame[1] == program and answers and frame[3] <= layout.TOO_LARGE:
-                    progress.settle(program, frame[2], seen_of_frame(frame, progress.cache))
+                    seen = seen_of_frame(frame[3], frame[5], progress.known)
+                    progress.settle(program, frame[2], seen, frame[4])
             if not outcome.complete and not outcome.full:
                 _blame_own(progress, program, calls, outcome, params)
             elif progress.missing(program) == calls:
@@ -268,11 +289,12 @@ def _run_alone(progress: Progress, params: SandboxParams) -> Generator[Request, 
         for column, column_text in enumerate(progress.columns):
             if progress.seen[program][column] is not None:
                 continue
-            settled = column
+            settled, cpu_ns = column, None
             if column < progress.n_calls:
                 body: list[run.JobRequest] = [(0, "", [(column, column_text)], [], [(program, text, None)])]
                 outcome = yield _request(run.ALONE, body, params, progress.limit_s)
-                settled, seen = alone_seen(outcome, program, column, progress.cache)
+                settled, seen, cpu_ns = alone_seen(outcome, program, column, progress.known)
+                progress.peak_bytes[program, column] = outcome.peak_bytes
             else:
                 outcome = yield _split_request(
                     text, (column, progress.job.entry_point, column_text), params, progress.limit_s
@@ -280,7 +302,7 @@ def _run_alone(progress: Progress, params: SandboxParams) -> Generator[Request, 
                 seen = split_seen(outcome)
             if seen.status == statuses.TIMEOUT:
                 _note_timeout(progress, program, column, params)
-            progress.settle(program, settled, seen)
+            progress.settle(program, settled, seen, cpu_ns)
 
 
 def _split_request(
@@ -303,15 +325,17 @@ def split_seen(outcome: Outcome) -> Seen:
     return Seen(STATUS_OF_KIND.get(frame[3], statuses.ERROR))
 
 
-def alone_seen(outcome: Outcome, program: int, call: int, cache: dict[bytes, Shown]) -> tuple[int, Seen]:
-    """(call, or WHOLE where the program does not load; what a child says that ran it on one call)."""
+def alone_seen(
+    outcome: Outcome, program: int, call: int, known: dict[bytes, Seen]
+) -> tuple[int, Seen, int | None]:
+    """(call, or WHOLE where the program does not load; what its child says about it; CPU ns)."""
     status = status_of_end(outcome.ended)
     if status is not None:
-        return call, Seen(status, peak_bytes=outcome.peak_bytes)
+        return call, Seen(status), None
     for frame in read_frames(outcome.frames):
         if frame[1] == program and frame[2] in (call, layout.WHOLE) and frame[3] <= layout.TOO_LARGE:
-            return frame[2], seen_of_frame(frame, cache)._replace(peak_bytes=outcome.peak_bytes)
-    return call, Seen(statuses.EXIT, peak_bytes=outcome.peak_bytes)
+            return frame[2], seen_of_frame(frame[3], frame[5], known), frame[4]
+    return call, Seen(statuses.EXIT), None
 
 
 def status_of_end(ended: int) -> str | None:
@@ -342,43 +366,45 @@ def _run_again_with_more_time(progress: Progress, params: SandboxParams) -> Gene
 
 def _wanted_limit_s(progress: Progress, params: SandboxParams) -> float:
     """The higher limit this job needs, or 0.0 if the one it had was right."""
-    rows = [row for index, row in enumerate(progress.seen) if index not in progress.same_as]
-    known = [seen for row in rows for seen in row if seen is not None]
-    late = sum(seen.status in (statuses.TIMEOUT, statuses.ABANDONED) for seen in known)
-    if late == 0:
+    if not progress.timeouts:
         return 0.0
+    own = [index for index in range(len(progress.programs)) if index not in progress.same_as]
+    known = [seen for index in own for seen in progress.seen[index] if seen is not None]
+    late = sum(seen.status in (statuses.TIMEOUT, statuses.ABANDONED) for seen in known)
     if 2 * late > len(known):
         return progress.limit_s * LIMIT_STEP
-    median_s = statistics.median(seen.cpu_s for seen in known if seen.cpu_s is not None)
+    times_ns = [taken for index in own for taken in progress.cpu_ns[index] if taken is not None]
+    median_s = statistics.median(times_ns) * 1e-9
     wanted_s = params.limit_medians * median_s
     return wanted_s if wanted_s > progress.limit_s else 0.0
 
 
 def _result(progress: Progress, params: SandboxParams) -> Result:
-    job = progress.job
-    program_number = {code: index for index, code in enumerate(progress.programs)}
-    call_number = {code: index for index, code in enumerate(progress.columns[: progress.n_calls])}
-    columns = [(call.call_id, call_number[call.code]) for call in job.calls]
-    check_number = {code: index for index, code in enumerate(progress.columns) if index >= progress.n_calls}
-    check_columns = [(check.check_id, check_number[check.code]) for check in job.checks]
-    observations = []
-    check_results = []
-    for program in job.programs:
-        number = program_number[program.code]
-        row = progress.seen[progress.same_as.get(number, number)]
-        for check_id, column in check_columns:
-            verdict = _known(row[column], progress).status
-            check_results.append(CheckResult(program.program_id, check_id, verdict))
-        for call_id, column in columns:
-            seen = _known(row[column], progress)
-            observations.append(Observation(program.program_id, call_id, *seen))
-    return Result(job.job_id, tuple(observations), tuple(check_results), _reasons(progress, params))
+    job, peak_bytes = progress.job, progress.peak_bytes
+    number_of = {code: index for index, code in enumerate(progress.programs)}
+    column_of = {code: index for index, code in enumerate(progress.columns[: progress.n_calls])}
+    check_of = {code: index for index, code in enumerate(progress.columns) if index >= progress.n_calls}
+    columns = [column_of[call.code] for call in job.calls]
+    checks = [check_of[check.code] for check in job.checks]
+    numbers = [number_of[program.code] for program in job.programs]
+    numbers = [progress.same_as.get(number, number) for number in numbers]
+    known = [_known(progress, number) for number in numbers]
+    return Result(
+        job,
+        seen=tuple(tuple([row[column] for column in columns]) for row in known),
+        verdicts=tuple(tuple([row[column].status for column in checks]) for row in known),
+        cpu_ns=tuple(tuple([progress.cpu_ns[n][column] for column in columns]) for n in numbers),
+        peak_bytes=tuple(tuple([peak_bytes.get((n, column)) for column in columns]) for n in numbers),
+        reasons=_reasons(progress, params),
+    )
 
 
-def _known(seen: Seen | None, progress: Progress) -> Seen:
-    if seen is None:
+def _known(progress: Progress, program: int) -> list[Seen]:
+    row = progress.seen[program]
+    known = [seen for seen in row if seen is not None]
+    if len(known) < len(row):
         raise SandboxError("The sandbox left a program without an answer", where=progress.job.job_id)
-    return seen
+    return known
 
 
 def _reasons(progress: Progress, params: SandboxParams) -> Counter[str]:

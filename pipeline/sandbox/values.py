@@ -8,6 +8,7 @@ import collections
 import datetime
 import decimal
 import fractions
+import functools
 import hashlib
 import marshal
 import math
@@ -78,9 +79,13 @@ def equal(actual: bytes, expected: bytes) -> bool:
     compared exactly. A signaling NaN, which cannot be compared, equals only itself.
     """
     try:
-        return actual == expected or equal_values(parse(actual), parse(expected))
+        return actual == expected or equal_values(_parsed(actual), _parsed(expected))
     except decimal.InvalidOperation:
         return False
+
+
+# An expected value meets the answers of many solutions; nothing here changes a parsed value.
+_parsed = functools.lru_cache(maxsize=256)(parse)
 
 
 def equal_values(actual: Any, expected: Any) -> bool:

@@ -15,13 +15,15 @@ ARENA_BYTES = 16 << 20
 # Words of the arena's header.
 USED = 0  # bytes of frames written so far
 MARK = 1  # what is running now: job << 40 | program << 20 | call
-SINCE = 2  # CPU nanoseconds of the child when that began; also tells progress
+SINCE = 2  # CPU nanoseconds of the child when that began, or up to FLUSH_NS earlier; also tells progress
 STATE = 3  # RUNNING, DONE or FULL
 HEADER_WORDS = 8
 HEADER = struct.Struct(f"={HEADER_WORDS}Q")
 HEADER_BYTES = HEADER.size
 
 RUNNING, DONE, FULL = 0, 1, 2
+
+FLUSH_NS = 1_000_000  # a shared child writes down what it knows this often
 
 # `call` of a mark or a frame that speaks about the program as a whole (compiling, loading).
 WHOLE = 0xFFFFF
@@ -30,7 +32,11 @@ FRAME = struct.Struct("<HHIBII")  # job, program, call, kind, cpu_ns, length
 # Kinds of frames.
 PLAIN, RAISED, NOT_COMPILED, EXITED, OUT_OF_MEMORY, REFUSED, NOT_PLAIN, TOO_LARGE = range(8)
 # The NEEDS and SAME_AS speak about scheduling; SAME_AS carries the other program in `cpu_ns`.
-NEEDS_ALONE, SAME_AS, CALL_NEEDS_ALONE, PASSED, FAILED, NEEDS_OWN = range(100, 106)
+NEEDS_ALONE, SAME_AS, CALL_NEEDS_ALONE, PASSED, FAILED, NEEDS_OWN, MANY = range(100, 107)
+
+# A frame of the kind MANY holds the answers to several calls of one program; its `call` is their number n.
+# Its data: n calls, n times in CPU nanoseconds, n lengths, each "<I"; then n answers, each a byte that says
+# its kind, and its data.
 
 # The parent starts a child with GO and gets ENDED back, over a pipe that no child holds.
 # limit_ns of one call, total CPU ns, wall ns asleep, bytes of request, 1 for a split check,

@@ -163,7 +163,8 @@ class Scan:
         if self._reaches_out(names, ops, imports):
             if imports and self._is_lost(code):
                 return LOST, False
-            private = set() if ops & _MAKES_CLASSES else private_names(code)
+            hidden = any(name[:1] == "_" and name not in OPEN_UNDERSCORED for name in names)
+            private = private_names(code) if hidden and not ops & _MAKES_CLASSES else set()
             idle = idle_names(code, self.loaded, self.closed_with_imports) if imports else set()
             if self._reaches_out(names - idle - private, ops, imports):
                 known = self.loaded | sys.stdlib_module_names
