@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmarks.execution.limit import limit_cpu_s
 from benchmarks.execution.samples import Sample, read_samples
+from benchmarks.execution.soak import soak
 from benchmarks.execution.truth import compare_with_truth
 from benchmarks.execution.verdicts import judge
 from pipeline.params import load
@@ -43,8 +44,14 @@ def main() -> None:
     parser.add_argument("file", nargs="?", type=Path, metavar="FILE")
     parser.add_argument("--json", type=Path, metavar="OUT")
     parser.add_argument("--truth", action="store_true", help="compare verdicts with a fresh process a test")
+    parser.add_argument(
+        "--soak", type=int, metavar="CALLS", help="run so many calls; memory, and what is left"
+    )
     arguments = parser.parse_args()
     samples = read_samples(arguments.file)
+    if arguments.soak:
+        soak(samples, arguments.soak)
+        return
     with Sandbox.open(load("sandbox", SandboxParams)) as sandbox:
         print(f"isolation: {sandbox.isolation}")
         if arguments.truth:

@@ -181,6 +181,8 @@ class Zygote:
             self._process.stderr.close()
         for descriptor in (self._orders, self.control, self._request_fd, self._arena_fd):
             _close_quietly(descriptor)
+        self._request.close()
+        self._arena.close()
         self._orders = self.control = self._request_fd = self._arena_fd = -1
 
 
