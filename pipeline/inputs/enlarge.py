@@ -234,7 +234,9 @@ def _grown_list(values: list[Any], shape: str, size: int, random: Random) -> lis
     elif shape == "repeated":
         grown = [values[len(values) // 2]] * size
     else:
-        grown = _elements(values, size, random, distinct=_distinct(values))
+        # Where elements repeat, a search for repetition leaves early: one shape has none, whatever was given.
+        distinct = _distinct(values) or (shape == "reversed" and not _is_binary(values))
+        grown = _elements(values, size, random, distinct=distinct)
     if _is_sorted(values) or (shape == "sorted" and _orderable(grown)):
         grown.sort()
     elif shape == "reversed" and _orderable(grown):
@@ -260,7 +262,7 @@ def _elements(values: list[Any], size: int, random: Random, *, distinct: bool = 
 
 def _integers(values: list[int], size: int, random: Random, distinct: bool) -> list[int]:
     low, high = min(values), max(values)
-    if set(values) <= {0, 1} and not (distinct and size > 2):
+    if _is_binary(values) and not (distinct and size > 2):
         return random.choices(values, k=size)
     if distinct and low in (0, 1) and high <= len(values) + low:
         return random.sample(range(low, low + size + 1), size)  # nearly a permutation: stays one
@@ -334,6 +336,10 @@ def _is_sorted(values: Value) -> bool:
 def _orderable(values: list[Any]) -> bool:
     kinds = {type(value) for value in values}
     return kinds <= {int, float} or kinds == {str}
+
+
+def _is_binary(values: list[Any]) -> bool:
+    return all(_is_int(value) and value in (0, 1) for value in values)
 
 
 def _distinct(values: list[Any]) -> bool:

@@ -45,7 +45,7 @@ class Limits:
 class Rung:
     """One size of one shape on which all programs agreed.
 
-    seconds: of one call, per program, the least of a few.
+    seconds: of one call, per program, the lesser of two.
     expected: what they returned.
     """
 
@@ -54,6 +54,16 @@ class Rung:
     seconds: tuple[float, ...]
     expected: Value
     lazy: tuple[bool, ...]
+
+    @property
+    def cost(self) -> float:
+        """Seconds: between the middle program's and the mean ones; all means are geometric.
+
+        The middle: one that is slow at everything must not choose the shape alone. The mean: one that leaves
+        early where all others work must be noticed.
+        """
+        logs = sorted(math.log(max(taken, 1e-9)) for taken in self.seconds)
+        return math.exp((logs[len(logs) // 2] + sum(logs) / len(logs)) / 2)
 
     def load(self, limits: Limits) -> float:
         """Cost in units of what is allowed; above 1 is too much."""
@@ -92,6 +102,10 @@ class Ladder:
     rungs: tuple[Rung, ...]
     ended: str
 
+    def near(self, size: int) -> Rung:
+        """The rung whose size is nearest."""
+        return min(self.rungs, key=lambda rung: abs(rung.size - size))
+
 
 def climb(grounds: Sequence[Ground]) -> list[Ladder] | str:
     """The ladders of all calls and shapes, the costliest (and then the earliest) first.
@@ -116,18 +130,24 @@ def climb(grounds: Sequence[Ground]) -> list[Ladder] | str:
         if all(ladder.ended for ladder in ladders) or _ripe(ladders):
             break
     # Which one is the costliest is asked at every step: one disturbed measurement must not decide it.
-    while max(ladders, key=_cost).ended not in (ENOUGH, COSTLY):
-        climbing = [place for place, ladder in enumerate(ladders) if not ladder.ended]
-        if not climbing:
+    while (ladders := _costliest_first(ladders))[0].ended not in (ENOUGH, COSTLY):
+        climbing = next((place for place, ladder in enumerate(ladders) if not ladder.ended), None)
+        if climbing is None:
             break
-        costliest = max(climbing, key=lambda place: _cost(ladders[place]))
-        ladders[costliest] = _stepped(ladders[costliest])
-    return sorted(ladders, key=lambda ladder: -_cost(ladder))
+        ladders[climbing] = _stepped(ladders[climbing])
+    return ladders
 
 
-def _cost(ladder: Ladder) -> float:
-    # The middle program: one that is slow at everything must not choose the shape alone.
-    return sorted(ladder.rungs[-1].seconds)[len(ladder.rungs[-1].seconds) // 2]
+def _costliest_first(ladders: Sequence[Ladder]) -> list[Ladder]:
+    """Sorted by cost at the same size: the largest that all ladders reached but those that came to nothing.
+
+    At their tops they cannot be compared: where a slow program leaves early, the others climb far higher.
+    """
+    least = max(ladder.rungs[-1].cost for ladder in ladders) / 10
+    size = min(ladder.rungs[-1].size for ladder in ladders if ladder.rungs[-1].cost >= least)
+    return sorted(
+        ladders, key=lambda ladder: (ladder.rungs[-1].cost >= least, ladder.near(size).cost), reverse=True
+    )
 
 
 def _ripe(ladders: Sequence[Ladder]) -> bool:
@@ -197,15 +217,12 @@ def _rung(ground: Ground, shape: str, size: int, arguments: Arguments) -> Rung |
 def _least_s(program: Program, arguments: Arguments, limits: Limits) -> tuple[float, Value, bool]:
     """(CPU seconds of a call; its value; whether that was lazy).
 
-    The least of three where the call is quick, else of two: a machine's burst in a single one would end a
-    ladder, or put it before the others.
+    The lesser of two: a machine's burst in a single one would end a ladder, or put it before the others.
     """
     taken, value = one_call(next(calls(program, arguments, lazy=False)))
     lazy = is_lazy(value)
     if lazy:
         taken, value = one_call(next(calls(program, arguments, lazy=True)))
     if taken < limits.call_s:
-        more = calls(program, arguments, lazy=lazy)
-        again = 2 if taken < limits.target_s / 2 else 1
-        taken = min(taken, *(one_call(next(more))[0] for _ in range(again)))
+        taken = min(taken, one_call(next(calls(program, arguments, lazy=lazy)))[0])
     return taken, value, lazy

@@ -38,6 +38,15 @@ def test_an_input_on_which_solutions_leave_early_is_not_chosen_where_another_is_
     assert found.claim(1, 0).certified(1.05)
 
 
+def test_one_program_that_leaves_early_does_not_let_the_others_climb_away_from_what_is_hard_for_it():
+    # Four linear programs reach a hundred times the size on inputs where the quadratic one leaves at once.
+    linear = [LINEAR + f"\nFORM = {number}\n" for number in range(4)]
+    leaves_early = "def f(xs):\n    return all(x not in xs[:i] for i, x in enumerate(xs))\n"
+    found = measured(*linear, leaves_early, calls=("f([1, 1, 2])", "f([3, 1, 2])"))
+    assert found.dropped == {}
+    assert found.claim(4, 0).ratio > 5
+
+
 @pytest.mark.parametrize("burst_at", range(40))
 def test_one_burst_of_the_machine_does_not_choose_the_workload(burst_at):
     calls_so_far = iter(range(1_000_000))

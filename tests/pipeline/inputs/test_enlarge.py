@@ -55,6 +55,14 @@ def test_shapes_arrange_an_unordered_list():
     assert grown("f([3, 1, 2, 2])", "tiled")[0][:8] == [3, 1, 2, 2, 3, 1, 2, 2]
 
 
+def test_one_shape_has_no_repetition_whatever_was_given_but_bits_stay_bits():
+    for call in ("f([1, 2, 1])", "f([4, 4])", "f(['a', 'b', 'a'])"):
+        (elements,) = grown(call, "reversed")
+        assert len(set(elements)) == len(elements) > 100
+        assert len(set(grown(call, "random")[0])) < 200
+    assert set(grown("f([0, 1, 1, 0])", "reversed")[0]) == {0, 1}
+
+
 def test_distinct_elements_stay_distinct_and_signs_are_kept():
     (xs,) = grown("f([30, 10, 20])")
     assert len(set(xs)) == len(xs) == 200
