@@ -84,7 +84,9 @@ class Premises:
         return self.bystander.poll() is None and state[0] == "S" and state[16] == str(os.nice(0))
 
     def _places(self) -> list[Path]:
-        return [place for place in [*PLACES, ROOT, ROOT / "outputs", Path.home()] if place.is_dir()]
+        # Where this user may not look, a program with fewer rights has left nothing.
+        places = [*PLACES, ROOT, ROOT / "outputs", Path.home()]
+        return [place for place in places if os.access(place, os.R_OK | os.X_OK) and place.is_dir()]
 
     def _heard(self) -> bytes:
         for name, listener in self.listeners.items():
