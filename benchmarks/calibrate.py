@@ -1,10 +1,10 @@
 """Refit the default ranker's calibration.
 
-    python -m benchmarks.calibrate FILE [--probes 4] [--out ranking/calibration.json]
+    python -m benchmarks.calibrate FILE… [--probes 4] [--out ranking/calibration.json]
 
 FILE is a Parquet file with ground truth, or the outputs/ folder of a run with reference tests (see
-`benchmarks.ranked_tasks`). Several sizes of draws are fitted together, so that one calibration serves small
-and large pools.
+`benchmarks.ranked_tasks`); several are fitted together, each task weighing the same. So are several sizes of
+draws, that one calibration may serve small and large pools.
 """
 
 import argparse
@@ -27,19 +27,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("file", type=Path, help="Parquet file with ground truth, or a run's outputs/")
+    parser.add_argument("files", type=Path, nargs="+", help="Parquet with ground truth, or a run's outputs/")
     parser.add_argument("--out", type=Path, default=Path("ranking/calibration.json"))
-    parser.add_argument("--probes", type=int, default=0, help="fit on cases with new inputs run as well")
+    parser.add_argument(
+        "--probes", type=int, default=0, help="new inputs to run for each input of a Parquet file"
+    )
     arguments = parser.parse_args()
-    tasks = [task for task in known_tasks(arguments.file) if task.matrices.passed.size]
+    tasks = [task for file in arguments.files for task in known_tasks(file) if task.matrices.passed.size]
     cases = [case for task in tasks for case in fitting_cases(task)]
     if arguments.probes:
-        cases += [case for task in with_probes(tasks, arguments.probes) for case in fitting_cases(task)]
+        texts = [task for task in tasks if task.row]  # a run's calls hold its probes already
+        cases += [case for task in with_probes(texts, arguments.probes) for case in fitting_cases(task)]
     calibration = cross_fitted(cases)
     stored = {
         "about": "Weights of the default ranker (ranking/model.py); a fold's model never saw its tasks.",
-        "refit": "python -m benchmarks.calibrate FILE --probes 4",
-        "fitted_on": {"file": arguments.file.name, "tasks": len(tasks)},
+        "refit": "python -m benchmarks.calibrate FILE outputs --probes 4",
+        "fitted_on": {"files": [file.name for file in arguments.files], "tasks": len(tasks)},
         **calibration_to_json(calibration),
     }
     arguments.out.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")

@@ -22,6 +22,7 @@ from ranking.matrices import NO_CALL, Bools, Ints, TaskMatrices
 from ranking.observed import task_matrices
 
 FILE_COLUMNS = ("task_id", "solution_count", "test_count", "passed", "correct", "input_of_test", "outputs")
+Counted = tuple[Ints, Ints]  # places, and how often each was drawn
 RUN_TABLES = ("solutions", "tests", "calls", "observations", "verdicts", "truths")
 
 
@@ -65,26 +66,30 @@ def known_tasks(path: Path) -> list[KnownTask]:
 
 
 def draws(task: KnownTask, n: int, m: int, count: int, seed: Sequence[int]) -> Iterator[Case]:
-    """`count` times n solution samples and m test samples, or as many as there are, without replacement."""
+    """`count` times n solution samples and m test samples, or as many as there are, without replacement.
+
+    Samples of the same text become one row or column with a count, as on the line.
+    """
     random = np.random.default_rng(seed)
     whole = task.matrices
     solutions = np.repeat(np.arange(len(whole.solution_count)), whole.solution_count.astype(int))
     tests = np.repeat(np.arange(len(whole.test_count)), whole.test_count.astype(int))
     known = task.case()
     for _ in range(count):
-        rows = random.choice(solutions, min(n, len(solutions)), replace=False)
-        columns = random.choice(tests, min(m, len(tests)), replace=False)
+        rows = np.unique(random.choice(solutions, min(n, len(solutions)), replace=False), return_counts=True)
+        columns = np.unique(random.choice(tests, min(m, len(tests)), replace=False), return_counts=True)
         yield Case(
             task.task_id,
             _part(task, rows, columns),
-            known.correct[rows],
-            None if known.valid is None else known.valid[columns],
+            known.correct[rows[0]],
+            None if known.valid is None else known.valid[columns[0]],
         )
 
 
-def _part(task: KnownTask, rows: Ints, columns: Ints) -> TaskMatrices:
-    """One row a sample; of the calls, those of the drawn tests and their probes."""
+def _part(task: KnownTask, drawn_rows: Counted, drawn_columns: Counted) -> TaskMatrices:
+    """The drawn rows and columns; of the calls, those of the drawn tests and their probes."""
     whole = task.matrices
+    (rows, row_count), (columns, column_count) = drawn_rows, drawn_columns
     n_calls = whole.outputs.shape[1]
     drawn = np.setdiff1d(whole.call_of_test[columns], [NO_CALL])
     if task.parent_of_probe is None:
@@ -98,8 +103,8 @@ def _part(task: KnownTask, rows: Ints, columns: Ints) -> TaskMatrices:
     return TaskMatrices(
         passed=whole.passed[np.ix_(rows, columns)],
         outputs=whole.outputs[np.ix_(rows, calls)],
-        solution_count=np.ones(len(rows)),
-        test_count=np.ones(len(columns)),
+        solution_count=row_count.astype(np.float64),
+        test_count=column_count.astype(np.float64),
         call_of_test=new_place[whole.call_of_test[columns]],
         is_example=whole.is_example[columns],
     )

@@ -6,15 +6,16 @@ FILE: a Parquet file with ground truth or the outputs/ folder of a run with refe
 (`benchmarks.ranked_tasks`); texts in it may be empty. Prints one table for each n x m and one for the whole
 pool; the precision-yield plot goes beside OUT (or to --plot).
 
-Protocol. A draw takes n solution samples and m test samples without replacement, from tasks that have at
-least that many. top-1, Spearman, AUC and P@x are means over the draws with right and wrong solutions (whole
-pool: the tasks with right and wrong solutions and at least one test); ties count as a random choice. A pair
-is the best-scored against the worst-scored solution of a draw, and P@x is the share of right pairs (chosen
-right *and* rejected wrong) among the x % most confident. Confidence is P(pair right) where the ranker gives
-probabilities, else the gap between the two scores. ECE and Brier are over every draw, mixed or not: ECE of
-p_correct over samples, ece_pair of P(pair right) over every pair the selector could form (any solution over
-any lower-scored one), ece_top_pair over the best-against-worst pairs alone; ten bins of equal width. The
-default ranker is cross-fitted: a task that taught the calibration is scored by the fold that did not see it.
+Protocol. A draw takes n solution samples and m test samples without replacement, or as many as there are,
+from every task that has tests; samples of one text are one row with a count. top-1, Spearman, AUC and P@x are
+means over the draws with right and wrong solutions (whole pool: over such tasks); ties count as a random
+choice. A pair is the best-scored against the worst-scored solution of a draw, and P@x is the share of right
+pairs (chosen right *and* rejected wrong) among the x % most confident. Confidence is P(pair right) where the
+ranker gives probabilities, else the gap between the two scores. ECE and Brier are over every draw, mixed or
+not: ECE of p_correct over samples, ece_pair of P(pair right) over every pair the selector could form (any
+solution over any lower-scored one), ece_top_pair over the best-against-worst pairs alone; ten bins of equal
+width. The default ranker is cross-fitted: a task that taught the calibration is scored by the fold that did
+not see it.
 """
 
 import argparse
@@ -90,12 +91,8 @@ def main() -> None:
 
 
 def drawn(tasks: Sequence[KnownTask], n: int, m: int, count: int) -> Setting:
-    """`count` draws of n solutions x m tests of every task that has as many samples of both."""
-    able = [
-        task
-        for task in tasks
-        if task.matrices.solution_count.sum() >= n and task.matrices.test_count.sum() >= m
-    ]
+    """`count` draws of n solutions x m tests, or as many as there are, of every task that has tests."""
+    able = [task for task in tasks if task.matrices.passed.size]
     cases = [
         case for place, task in enumerate(able) for case in draws(task, n, m, count, seed=(SEED, n, m, place))
     ]

@@ -14,6 +14,7 @@ from ranking.matrices import Bools, Floats
 
 ECE_BINS = 10
 KEPT_SHARES = (100, 80, 50, 20)
+SAME_BEHAVIOR = 1e-9  # a smaller gap only orders solutions that behave alike, which make no pair
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,11 @@ class Ranked:
         """There is something to rank: right and wrong solutions."""
         return bool(self.correct.any() and not self.correct.all())
 
+    @property
+    def offers_pair(self) -> bool:
+        """Its best- and its worst-scored solution differ in what they do."""
+        return bool(self.scores.max() - self.scores.min() > SAME_BEHAVIOR)
+
 
 def figures(cases: Sequence[Ranked]) -> dict[str, float | None]:
     """top1, spearman, auc, p100 … p20 over mixed cases; ece, brier, ece_pair over all cases."""
@@ -56,7 +62,7 @@ def precision_by_yield(mixed: Sequence[Ranked]) -> Floats:
 
     A case where all solutions tie offers no pair. Equal confidences share their precision evenly.
     """
-    offered = [case for case in mixed if case.scores.max() > case.scores.min()]
+    offered = [case for case in mixed if case.offers_pair]
     if not offered:
         return np.zeros(0)
     confidence = np.array([case.confidence for case in offered])
@@ -88,7 +94,7 @@ def _calibration(cases: Sequence[Ranked]) -> dict[str, float | None]:
     weight = np.concatenate([case.count / case.count.sum() for case, _ in known])
     pairs = [_candidate_pairs(case, p) for case, p in known]
     p_pair, pair_outcome, pair_weight = (np.concatenate(column) for column in zip(*pairs, strict=True))
-    offered = [case for case in cases if case.scores.max() > case.scores.min()]
+    offered = [case for case in cases if case.offers_pair]
     top_confidence = np.array([case.confidence for case in offered])
     top_right = np.array([pair_right(case) for case in offered])
     return {
@@ -101,7 +107,7 @@ def _calibration(cases: Sequence[Ranked]) -> dict[str, float | None]:
 
 def _candidate_pairs(case: Ranked, p_correct: Floats) -> tuple[Floats, Floats, Floats]:
     """Every pair of samples the selector may form: any solution over any lower-scored one."""
-    above, below = np.nonzero(case.scores[:, None] > case.scores[None, :])
+    above, below = np.nonzero(case.scores[:, None] - case.scores[None, :] > SAME_BEHAVIOR)
     weight = case.count[above] * case.count[below]
     return (
         p_correct[above] * (1 - p_correct[below]),

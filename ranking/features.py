@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ranking.class_truth import Classes, class_truth, classes
-from ranking.closed_form import codet, consensus
+from ranking.closed_form import b4, codet, consensus
 from ranking.matrices import NO_VALUE, Bools, Floats, Matrices
 from ranking.validity import validity
 from ranking.votes import class_votes, expected_votes, sample_votes, test_votes
 
 SOLUTION_FEATURES = (
+    "mean_rank",
     "share_log",
     "passes_log",
     "codet_log",
@@ -43,6 +44,7 @@ SOLUTION_FEATURES = (
 )
 
 
+RANKED_FEATURES = ("codet_log", "class_truth", "consensus", "valid_passes")  # and B4's posterior
 TIE = 1e-9  # sums of weights in another order differ by less
 
 
@@ -85,6 +87,7 @@ def evidence(whole: Matrices) -> Evidence:
     found = _pass_features(batch, grouped, log_odds, valid) | _vote_features(batch, grouped)
     found |= _duels(batch, grouped, found)
     found |= _expectation_features(batch)
+    found["mean_rank"] = _mean_rank(batch, found)
     features = np.stack([found[name] for name in SOLUTION_FEATURES], axis=2)
     return Evidence(
         np.round(features, 10) * batch.is_solution[:, :, None], valid, _expected_share(whole), grouped
@@ -133,6 +136,19 @@ def _vote_features(batch: Matrices, grouped: Classes) -> dict[str, Floats]:
         found[f"other_consensus{suffix}"] = mean(others) / np.maximum(all_classes, 1)[:, None]
         found[f"other_plurality{suffix}"] = mean(most_by_others & (others > 0))
     return found
+
+
+def _mean_rank(batch: Matrices, found: dict[str, Floats]) -> Floats:
+    """The share of samples a solution outranks, on average over rankers that err in different ways.
+
+    A ranker's scale says little across tasks, its order does: what they all rank high is right more often.
+    """
+    orders = [b4(batch).solutions, *(found[name] for name in RANKED_FEATURES)]
+    outranked = np.zeros(batch.solution_count.shape)
+    for scores in (np.round(order, 8) for order in orders):
+        ahead = scores[:, :, None] - scores[:, None, :]
+        outranked += _weighted((ahead > 0) + 0.5 * (ahead == 0), batch.solution_count)
+    return np.asarray(outranked / len(orders) / _at_least_one(batch.solution_count))
 
 
 def _expectation_features(batch: Matrices) -> dict[str, Floats]:

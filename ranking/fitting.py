@@ -129,16 +129,20 @@ def _fit_order(parts: Sequence[Prepared], tasks: frozenset[str]) -> Floats:
     return np.asarray(found.x / scale)
 
 
-def _order_rows(parts: Sequence[Prepared], tasks: frozenset[str]) -> tuple[Floats, Bools, Ints, Floats]:
+def _order_rows(parts: Sequence[Prepared], tasks: frozenset[str]) -> tuple[Floats, Floats, Ints, Floats]:
+    """Of each class: features, how much of it is right, its case; and each case's weight."""
     features, right, lengths, names = [], [], [], []
     for part in parts:
-        is_first = part.found.grouped.is_first
-        n_right, n_classes = (part.correct & is_first).sum(axis=1), is_first.sum(axis=1)
+        grouped, count = part.found.grouped, part.batch.solution_count
+        right_samples = ((count * part.correct)[:, None, :] * grouped.alike).sum(axis=2)
+        right_share = right_samples / np.maximum(grouped.samples, 1)
         for index, task in enumerate(part.task_ids):
-            if task in tasks and 0 < n_right[index] < n_classes[index]:
-                features.append(part.found.features[index][is_first[index]])
-                right.append(part.correct[index][is_first[index]])
-                lengths.append(n_classes[index])
+            is_first = grouped.is_first[index]
+            share = right_share[index][is_first]
+            if task in tasks and share.any() and not (share == 1).all():
+                features.append(part.found.features[index][is_first])
+                right.append(share)
+                lengths.append(len(share))
                 names.append(task)
     groups = np.repeat(np.arange(len(lengths)), lengths)
     return np.concatenate(features), np.concatenate(right), groups, _one_a_task(names)

@@ -2,7 +2,7 @@
 
 Three linear models with few weights, fitted on tasks with known answers (`ranking.fitting`):
 
-1. A conditional logit over a task's behavior classes orders its solutions.
+1. A conditional logit over a task's behavior classes orders its solutions; within a class, copies do.
 2. A logistic model turns a class's place in that order, and what the task looks like, into p_correct.
    It sees the order only through terms that grow with it, so p_correct never contradicts the order.
 3. A logistic model turns who passes a test, and how sure we are of them, into p_valid.
@@ -46,6 +46,7 @@ TASK_FEATURES = (
 CONFIDENCE_FEATURES = ("log_odds", "gap", "is_best", *TASK_FEATURES)
 TEST_FEATURES = ("backing", "best_backer", "validity", "support", "expected_share", "count_log")
 EXAMPLE_PENALTY = 30.0  # in log odds: no other evidence weighs as much
+COPIES_WEIGHT = 1e-11  # class scores differ by 1e-9 or more
 P_CORRECT_FAILING_EXAMPLE = 0.01  # examples are sometimes parsed or executed wrongly
 P_VALID_EXAMPLE = 0.99
 
@@ -101,7 +102,7 @@ def trust(batch: Matrices, models: Sequence[Model]) -> Trust:
         [model.validity for model in models], test_features(batch, found, scores, p_correct)
     )
     p_valid = np.where(batch.is_example, np.maximum(p_valid, P_VALID_EXAMPLE), p_valid)
-    return Trust(scores, p_correct, np.round(p_valid, 9) * batch.is_test)
+    return Trust(scores + _fewer_copies(batch, found), p_correct, np.round(p_valid, 9) * batch.is_test)
 
 
 def pair_confidence(p_chosen: Floats, p_rejected: Floats) -> Floats:
@@ -126,6 +127,16 @@ def order_scores(batch: Matrices, found: Evidence, weights: Floats) -> Floats:
     )
     best = np.where(batch.is_solution, raw, -np.inf).max(axis=1, keepdims=True)
     return np.where(batch.is_solution, raw - np.where(np.isfinite(best), best, 0.0), 0.0)
+
+
+def _fewer_copies(batch: Matrices, found: Evidence) -> Floats:
+    """(tasks, n) at most 0 and finer than any gap between classes: a class's most repeated text comes first.
+
+    Solutions that nothing observed tells apart may differ elsewhere, and a model repeats what it is sure of.
+    """
+    copies = np.where(batch.is_solution, batch.solution_count, 1.0)
+    most = np.where(found.grouped.alike, copies[:, None, :], 1.0).max(axis=2)
+    return np.asarray(COPIES_WEIGHT * np.log(copies / most))
 
 
 def failed_examples(batch: Matrices) -> Floats:

@@ -27,14 +27,14 @@ def ranked(scores, correct, confidence=1.0, count=None, p_correct=None):
     return Ranked(np.array(scores, float), count, np.array(correct, bool), confidence, p_correct)
 
 
-def text_free_file(path, rng, n_tasks=14):
+def text_free_file(path, rng, n_tasks=14, name="made"):
     rows = []
     for number in range(n_tasks):
         task = random_task(rng, n=8, m=6, k=4)
         correct = task.outputs[:, 0] == task.outputs[0, 0]
         rows.append(
             {
-                "task_id": f"made/{number}",
+                "task_id": f"{name}/{number}",
                 "entry_point": "f",
                 "prompt": "",
                 "solutions": [""] * 8,
@@ -106,15 +106,20 @@ def test_probes_of_a_file_without_texts_are_refused(file, monkeypatch):
         ranking.main()
 
 
-def test_a_user_can_refit_on_his_own_file_and_judge_by_it(file, tmp_path, monkeypatch):
+def test_a_user_can_refit_on_his_own_files_and_judge_by_it(file, tmp_path, rng, monkeypatch):
+    other = text_free_file(tmp_path / "other.parquet", rng, name="other")
     calibration, out = tmp_path / "calibration.json", tmp_path / "figures.json"
     monkeypatch.setattr(calibrate, "SIZES", ((5, 5, 2),))
-    monkeypatch.setattr(sys, "argv", ["calibrate", str(file), "--out", str(calibration)])
+    monkeypatch.setattr(sys, "argv", ["calibrate", str(file), str(other), "--out", str(calibration)])
     calibrate.main()
     arguments = ["ranking", str(file), "--draws", "1", "--sizes", "5x5", "--json", str(out)]
     monkeypatch.setattr(sys, "argv", [*arguments, "--calibration", str(calibration)])
     ranking.main()
     assert json.loads(out.read_text())["5x5"][DEFAULT]["top1"] > 0
+    assert json.loads(calibration.read_text())["fitted_on"] == {
+        "files": ["known.parquet", "other.parquet"],
+        "tasks": 28,
+    }
 
 
 def test_a_missing_column_is_named(file, tmp_path):
@@ -127,7 +132,28 @@ def test_a_missing_column_is_named(file, tmp_path):
 def test_a_draw_takes_samples_without_replacement_and_only_the_calls_of_its_tests(file):
     task = known_tasks(file)[0]
     for case in draws(task, 5, 3, 10, seed=(1,)):
-        assert case.matrices.passed.shape == (5, 3)
-        used = set(case.matrices.call_of_test.tolist()) - {-1}
+        drawn = case.matrices
+        assert (drawn.solution_count.sum(), drawn.test_count.sum()) == (5, 3)
+        assert drawn.solution_count.max() <= task.matrices.solution_count.max()
+        used = set(drawn.call_of_test.tolist()) - {-1}
         without_test = set(range(task.matrices.outputs.shape[1])) - set(task.matrices.call_of_test.tolist())
-        assert case.matrices.outputs.shape[1] == len(used) + len(without_test)
+        assert drawn.outputs.shape[1] == len(used) + len(without_test)
+
+
+def test_samples_of_one_text_are_one_row_with_a_count_in_a_draw(file):
+    task = known_tasks(file)[0]
+    everything = next(draws(task, 10**6, 10**6, 1, seed=(1,))).matrices
+    np.testing.assert_array_equal(everything.solution_count, task.matrices.solution_count)
+    np.testing.assert_array_equal(everything.test_count, task.matrices.test_count)
+    np.testing.assert_array_equal(everything.passed, task.matrices.passed)
+
+
+def test_a_task_with_fewer_tests_than_a_draw_wants_is_judged_with_those_it_has(file):
+    tasks = known_tasks(file)
+    setting = ranking.drawn(tasks, 5, 10**6, 2)
+    assert len(setting.cases) == 2 * len(tasks)
+
+
+def test_two_behaviors_make_a_pair_and_two_texts_of_one_behavior_do_not():
+    assert ranked([0, -1], [True, False]).offers_pair
+    assert not ranked([0, -1e-11], [True, False]).offers_pair

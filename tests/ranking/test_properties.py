@@ -126,6 +126,22 @@ def test_p_correct_never_contradicts_the_order(tasks):
         assert (np.diff(p_correct[np.argsort(scores, kind="stable")]) >= 0).all()
 
 
+def test_of_solutions_that_nothing_tells_apart_the_most_repeated_text_comes_first(rng):
+    for _ in range(20):
+        task = random_task(rng, n=6)
+        twice = replace(
+            task,
+            passed=np.vstack([task.passed, task.passed[2]]),
+            outputs=np.vstack([task.outputs, task.outputs[2]]),
+            solution_count=np.append(task.solution_count, task.solution_count[2] + 3),
+        )
+        scores, p_correct, _ = trust_of(twice)
+        assert scores[6] > scores[2]
+        assert p_correct[6] == p_correct[2]
+        others = [scores[i] for i in range(6) if p_correct[i] != p_correct[2]]
+        assert not any(scores[2] <= other <= scores[6] for other in others)
+
+
 def test_probabilities_are_probabilities(tasks):
     for task in tasks[:20]:
         _, p_correct, p_valid = trust_of(task)
