@@ -111,13 +111,15 @@ class Trial:
 
     @cached_property
     def calls(self) -> dict[str, str]:
-        """Each distinct call -> its origin.
+        """Each distinct call -> its origin; those of the tests come first.
 
-        An input that stands in a test in another form than `f(x) == y` is called by itself as well: what
-        solutions return says more than whether they pass.
+        A solution is given up after a few timeouts: so no probe decides what a test says about it. An input
+        that stands in a test in another form than `f(x) == y` is called by itself as well: what solutions
+        return says more than whether they pass.
         """
         tested = [test.call for test in self.tests if test.call is not None]
-        return dict.fromkeys(self.probes, PROBE) | dict.fromkeys([*tested, *self.inputs], TEST)
+        of_tests = dict.fromkeys([*tested, *self.inputs], TEST)
+        return of_tests | {probe: PROBE for probe in self.probes if probe not in of_tests}
 
 
 @dataclass(frozen=True)

@@ -241,7 +241,11 @@ def _note_timeout(progress: Progress, program: int, call: int, params: SandboxPa
     progress.settle(program, call, Seen(statuses.TIMEOUT))
     progress.timeouts[program] += 1
     if progress.timeouts[program] >= params.abandon_after:
-        progress.settle(program, layout.WHOLE, Seen(statuses.ABANDONED))
+        # Later calls only: earlier ones that are missing have run, and their answers were lost with the child
+        # a moment before it wrote them down. Which ones is chance, and no verdict may depend on that.
+        later = range(0 if call == layout.WHOLE else call + 1, len(progress.columns))
+        for column in later:
+            progress.settle(program, column, Seen(statuses.ABANDONED))
 
 
 def _run_own(progress: Progress, params: SandboxParams) -> Generator[Request, Outcome, None]:

@@ -87,6 +87,17 @@ def test_a_program_that_keeps_timing_out_is_given_up_and_counted(sandbox: Sandbo
     assert result.reasons["programs_abandoned"] == 1
 
 
+def test_what_a_program_answered_before_it_was_given_up_stays(sandbox: Sandbox):
+    stuck = "def f(x):\n    while 50 <= x < 53: pass\n    return x\n"
+    fine = "def f(x): return x"
+    result = ran(sandbox, [stuck, *[f"{fine} + {n}" for n in range(4)]], [f"f({n})" for n in range(60)])
+    assert [item.status for item in result.observations[:60]] == [
+        *50 * ["ok"],
+        *3 * ["timeout"],
+        *7 * ["abandoned"],
+    ]
+
+
 def test_the_limit_follows_a_task_whose_calls_all_take_long(sandbox: Sandbox):
     slow = (
         "from time import process_time as t\ndef f(x):\n  y = t() + .1\n  while t() < y: pass\n  return x\n"
