@@ -132,10 +132,11 @@ class Campaign:
         return self._continued(start, 0)
 
     def _continued(self, so_far: Measured, first: int) -> Measured:
+        chosen = list(range(len(self.codes)))
         for process in range(first, self.plan.max_processes):
-            chosen = [index for index in range(len(self.codes)) if index not in so_far.dropped]
+            chosen = [index for index in chosen if index not in so_far.dropped]
             if process >= self.plan.first_processes:
-                chosen = _undecided(so_far, self.plan.min_speedup)
+                chosen = _undecided(so_far, chosen, self.plan.min_speedup)
             if not chosen or so_far.workload is None or so_far.small is None:
                 break
             request = {
@@ -172,9 +173,10 @@ class Campaign:
         return None if output is None else parsed_answer(output, len(chosen))
 
 
-def _undecided(so_far: Measured, min_speedup: float) -> list[int]:
+def _undecided(so_far: Measured, among: Sequence[int], min_speedup: float) -> list[int]:
+    # Nothing is new about pairs with a program that the last process left out.
     chosen: set[int] = set()
-    for a, b in combinations(so_far.live, 2):
+    for a, b in combinations([index for index in so_far.live if index in among], 2):
         claim = so_far.claim(a, b)
         if claim is not None and claim.undecided(min_speedup):
             chosen |= {a, b}

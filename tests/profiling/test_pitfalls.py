@@ -4,9 +4,14 @@ Where a test compares times, the two differ by a factor of ten and more, by desi
 the harness that is tested, not the machine.
 """
 
+import gc
+import random
+import weakref
+
 import pytest
 
-from profiling.inside.programs import copier, keeps_state, reaches_outside
+from profiling.inside.programs import Program, copier, keeps_state, reaches_outside
+from profiling.inside.timing import Entry, timed_rounds
 from profiling.inside.values import agree
 from tests.profiling.runs import answer, least_s
 
@@ -113,13 +118,27 @@ def test_equal_programs_share_the_cost_of_a_sample_with_equally_many_calls():
     assert found["loops"][3] < found["loops"][0]  # far slower: it cannot be taken for their equal
 
 
-def test_garbage_of_one_solution_is_not_collected_on_the_time_of_another():
-    cycles = "def f(n):\n    for _ in range(n):\n        a = []\n        a.append(a)\n    return n\n"
-    seen = "import gc\n"
-    assert reaches_outside(seen)  # nobody but the harness may turn collection on
-    found = answer("def f(n):\n    return n\n", cycles, call="f(2000)")
-    quiet = [taken for taken in found["seconds"][0] if taken is not None]
-    assert sorted(quiet)[len(quiet) // 2] < 1e-5
+def test_garbage_is_collected_between_rounds_and_never_while_the_clock_runs():
+    class Ring:
+        def __init__(self):
+            self.me = self
+
+    alive, collecting = [], []
+
+    def leaves_a_ring(n):
+        alive.append(weakref.ref(Ring()))
+        collecting.append(gc.isenabled())
+        return n
+
+    def entry(function):
+        program = Program(compile("", "", "exec"), "f", keeps_state=False, shared=function)
+        return Entry(program, lazy=False, loops=3, stride=1)
+
+    timed_rounds([entry(leaves_a_ring)], ([1], {}), 4, random.Random(1))
+    assert collecting == [False] * 12
+    assert gc.isenabled()
+    assert not any(ring() for ring in alive)
+    assert reaches_outside("import gc\n")  # nobody but the harness may turn collection on
 
 
 @pytest.mark.parametrize(
@@ -232,6 +251,12 @@ def test_memory_is_exact_and_the_same_in_every_process():
     assert len({hungry_peak for _, hungry_peak in peaks}) == 1
     (_, peak), *_ = peaks
     assert 800_000 <= peak <= 824_000  # 100,000 pointers, within 3 %
+
+
+def test_peaks_three_percent_apart_are_ordered_right():
+    codes = [f"def f(n):\n    xs = [0] * (n * {share} // 100)\n    return n\n" for share in (103, 100, 106)]
+    larger, least, largest = answer(*codes, call="f(2000)", details=True)["peaks"]
+    assert least < larger < largest
 
 
 def test_the_line_that_does_the_work_is_shown_as_hot():
