@@ -31,7 +31,6 @@ from pipeline.sandbox.params import SandboxParams
 from pipeline.sandbox.sandbox import Sandbox
 from pipeline.schemas.profiles import PROFILES
 from pipeline.schemas.rewrites import REWRITES
-from pipeline.schemas.solution_scores import SOLUTION_SCORES
 from pipeline.schemas.solutions import SOLUTIONS
 from pipeline.schemas.tasks import TASKS
 from pipeline.schemas.test_scores import TEST_SCORES
@@ -95,8 +94,9 @@ class Chain:
 
 def chains(params: OptimizeParams, min_p_sure: float, counts: Counter[str]) -> Iterator[Chain]:
     """The slowest trusted solutions of every task that has a workload."""
-    tables = (TASKS, SOLUTIONS, SOLUTION_SCORES, TESTS, TEST_SCORES, PROFILES, WORKLOADS)
-    for _, (tasks, solutions, _scores, tests, test_scores, profiles, workload_rows) in by_task(*tables):
+    for _, (tasks, solutions, tests, test_scores, profiles, workload_rows) in by_task(
+        TASKS, SOLUTIONS, TESTS, TEST_SCORES, PROFILES, WORKLOADS
+    ):
         workloads = workloads_of(workload_rows)
         if workloads is None or not tasks:
             counts["dropped_task_not_measured"] += 1

@@ -92,6 +92,8 @@ def stage_facts(stage: str) -> Facts:
             first = call.args[0] if call.args else None
             text = first.value if isinstance(first, ast.Constant) and isinstance(first.value, str) else None
             if name in READERS | WRITERS:
+                if any(isinstance(arg, ast.Starred) for arg in call.args):
+                    raise ValueError(f"{path}:{call.lineno}: name the tables in the call")
                 tables = [table_named(arg.id, tree) for arg in call.args if isinstance(arg, ast.Name)]
                 target = reads if name in READERS else writes
                 target.update(str(Path("outputs") / table.name) for table in tables if table)
