@@ -41,7 +41,7 @@ def main() -> None:
     calibration = cross_fitted(cases)
     stored = {
         "about": "Weights of the default ranker (ranking/model.py); a fold's model never saw its tasks.",
-        "refit": "python -m benchmarks.calibrate FILE outputs --probes 4",
+        "refit": "python -m benchmarks.calibrate FILE",
         "fitted_on": {"files": [file.name for file in arguments.files], "tasks": len(tasks)},
         **calibration_to_json(calibration),
     }
