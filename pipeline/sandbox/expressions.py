@@ -3,10 +3,10 @@
 from collections.abc import Generator, Sequence
 
 from pipeline.sandbox import statuses
-from pipeline.sandbox.inside import layout, run
+from pipeline.sandbox.answers import alone_seen, seen_of_frame
+from pipeline.sandbox.inside import layout, run, shared
 from pipeline.sandbox.jobs import Seen
 from pipeline.sandbox.params import SandboxParams
-from pipeline.sandbox.schedule import alone_seen, seen_of_frame
 from pipeline.sandbox.zygote import Outcome, Request, read_frames
 
 EXPRESSIONS_A_CHILD = 2_000
@@ -37,7 +37,7 @@ def evaluate_group(
         elif not outcome.complete and not outcome.full:
             alone.add(missing[outcome.mark[2]])
     for index in sorted(alone):
-        only: list[run.JobRequest] = [(0, "", [(0, texts[index])], [], [(0, "", None)])]
+        only: list[shared.JobRequest] = [(0, "", [(0, texts[index])], [], [(0, "", None)])]
         outcome = yield _request(run.ALONE, only, params)
         _, found[index], _ = alone_seen(outcome, 0, 0, known)
     return [found[index].value for index in range(len(texts))]

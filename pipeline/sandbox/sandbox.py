@@ -9,13 +9,14 @@ from typing import TypeVar
 
 from pipeline.errors import SandboxError
 from pipeline.sandbox import statuses, values
+from pipeline.sandbox.answers import STATUS_OF_KIND, status_of_end
 from pipeline.sandbox.expressions import EXPRESSIONS_A_CHILD, evaluate_group
 from pipeline.sandbox.inside import run
 from pipeline.sandbox.interpreter import Interpreter, interpreter
 from pipeline.sandbox.isolation import WAYS, Purpose, Way
 from pipeline.sandbox.jobs import Job, Result, WorkerResult
 from pipeline.sandbox.params import SandboxParams
-from pipeline.sandbox.schedule import STATUS_OF_KIND, run_group, status_of_end
+from pipeline.sandbox.schedule import run_group
 from pipeline.sandbox.zygote import Outcome, Request, Zygote, read_frames
 
 T = TypeVar("T")

@@ -18,8 +18,16 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 
 from pipeline.errors import SandboxError
-from pipeline.sandbox import statuses, values
-from pipeline.sandbox.inside import layout, parse, run
+from pipeline.sandbox import statuses
+from pipeline.sandbox.answers import (
+    STATUS_OF_KIND,
+    alone_seen,
+    seen_of_answer,
+    seen_of_frame,
+    split_seen,
+    status_of_end,
+)
+from pipeline.sandbox.inside import layout, run, shared
 from pipeline.sandbox.jobs import Job, Result, Seen
 from pipeline.sandbox.params import SandboxParams
 from pipeline.sandbox.zygote import Outcome, Request, read_frames
@@ -28,19 +36,6 @@ Conversation = Generator[Request, Outcome, list[Result]]
 
 LIMIT_STEP = 8.0
 CALLS_A_CHECK = 4  # a check may call several times; its CPU limit is that of so many calls
-STATUS_OF_KIND = {
-    layout.PLAIN: statuses.OK,
-    layout.RAISED: statuses.ERROR,
-    layout.NOT_COMPILED: statuses.SYNTAX,
-    layout.EXITED: statuses.EXIT,
-    layout.OUT_OF_MEMORY: statuses.MEMORY,
-    layout.REFUSED: statuses.FORBIDDEN,
-    layout.NOT_PLAIN: statuses.OPAQUE,
-    layout.TOO_LARGE: statuses.LARGE,
-    layout.PASSED: statuses.PASS,
-    layout.FAILED: statuses.FAIL,
-}
-SIGKILL, SIGSYS, SIGXCPU = 9, 31, 24
 
 
 @dataclass
@@ -140,8 +135,8 @@ def _run_shared(
         first = False
 
 
-def _ask(index: int, progress: Progress, first: bool) -> run.JobRequest | None:
-    programs: list[run.ProgramRequest] = []
+def _ask(index: int, progress: Progress, first: bool) -> shared.JobRequest | None:
+    programs: list[shared.ProgramRequest] = []
     for program, text in enumerate(progress.programs):
         if program in progress.alone or program in progress.own or program in progress.same_as:
             continue
@@ -158,11 +153,11 @@ def _ask(index: int, progress: Progress, first: bool) -> run.JobRequest | None:
 
 
 def _request(mode: int, body: object, params: SandboxParams, limit_s: float) -> Request:
-    shared = mode == run.SHARED
-    total_s = 3600.0 if shared else 3 * limit_s + 0.1
-    slack_s = layout.FLUSH_NS * 1e-9 if shared else 0.0  # when the call began is known no better
+    many = mode == run.SHARED
+    total_s = 3600.0 if many else 3 * limit_s + 0.1
+    slack_s = layout.FLUSH_NS * 1e-9 if many else 0.0  # when the call began is known no better
     work = (mode, params.max_value_bytes, body)
-    return Request(work, limit_s + slack_s, total_s, params.sleep_wall_s, shared=shared)
+    return Request(work, limit_s + slack_s, total_s, params.sleep_wall_s, shared=many)
 
 
 def _take_frames(group: list[Progress], data: bytes) -> None:
@@ -175,7 +170,7 @@ def _take_frames(group: list[Progress], data: bytes) -> None:
             elif kind in STATUS_OF_KIND:
                 seen = seen_of_frame(kind, payload, progress.known)
                 everyone = range(len(progress.programs))
-                for one in everyone if program == run.ANY_PROGRAM else (program,):
+                for one in everyone if program == shared.ANY_PROGRAM else (program,):
                     progress.settle(one, column, seen, cpu_ns)
             elif kind == layout.NEEDS_ALONE:
                 progress.alone.add(program)
@@ -189,39 +184,6 @@ def _take_frames(group: list[Progress], data: bytes) -> None:
             continue
 
 
-def seen_of_frame(kind: int, payload: bytes, known: dict[bytes, Seen]) -> Seen:
-    """What a frame of one of the kinds in STATUS_OF_KIND says; `known` remembers what was read before."""
-    answer = bytes((kind,)) + payload
-    return known.get(answer) or _read(kind, payload, answer, known)
-
-
-def seen_of_answer(answer: bytes, known: dict[bytes, Seen]) -> Seen | None:
-    """What a new answer of a call says; None if nothing."""
-    if not answer or answer[0] > layout.TOO_LARGE:
-        return None
-    return _read(answer[0], answer[1:], answer, known)
-
-
-def _read(kind: int, payload: bytes, answer: bytes, known: dict[bytes, Seen]) -> Seen:
-    if kind == layout.PLAIN:
-        seen = _value(payload)
-    else:
-        named = payload.decode("utf-8", "replace") if kind == layout.RAISED else None
-        seen = Seen(STATUS_OF_KIND[kind], repr=named)
-    return known.setdefault(answer, seen)
-
-
-def _value(raw: bytes) -> Seen:
-    try:
-        value = parse.parse(raw)
-    except parse.TooDeep:
-        return Seen(statuses.LARGE)
-    except parse.Malformed:
-        return Seen(statuses.OPAQUE)
-    canonical = values.canonical(value)
-    return Seen(statuses.OK, canonical, values.digest(canonical), values.shown(value, len(raw)))
-
-
 def _blame(group: list[Progress], outcome: Outcome, params: SandboxParams) -> None:
     """Settle what stopped a shared child."""
     job, program, call = outcome.mark
@@ -229,7 +191,7 @@ def _blame(group: list[Progress], outcome: Outcome, params: SandboxParams) -> No
         raise SandboxError("The shared child left a mark nobody asked for", got=str(outcome.mark))
     progress = group[job]
     timed_out = outcome.ended in (layout.OVER_CPU, layout.OVER_WALL)
-    if program == run.ANY_PROGRAM:
+    if program == shared.ANY_PROGRAM:
         progress.alone_columns.add(call)
     elif not timed_out:
         progress.alone.add(program)
@@ -253,7 +215,9 @@ def _run_own(progress: Progress, params: SandboxParams) -> Generator[Request, Ou
     for program in sorted(progress.own - progress.alone):
         while calls := [call for call in progress.missing(program) if call < progress.n_calls]:
             asked = [(call, progress.columns[call]) for call in calls]
-            body: list[run.JobRequest] = [(0, "", asked, [], [(program, progress.programs[program], None)])]
+            body: list[shared.JobRequest] = [
+                (0, "", asked, [], [(program, progress.programs[program], None)])
+            ]
             total_s = (len(calls) + 1) * progress.limit_s + 0.1
             outcome = yield Request(
                 (run.OWN, params.max_value_bytes, body), progress.limit_s, total_s, params.sleep_wall_s
@@ -295,7 +259,9 @@ def _run_alone(progress: Progress, params: SandboxParams) -> Generator[Request, 
                 continue
             settled, cpu_ns = column, None
             if column < progress.n_calls:
-                body: list[run.JobRequest] = [(0, "", [(column, column_text)], [], [(program, text, None)])]
+                body: list[shared.JobRequest] = [
+                    (0, "", [(column, column_text)], [], [(program, text, None)])
+                ]
                 outcome = yield _request(run.ALONE, body, params, progress.limit_s)
                 settled, seen, cpu_ns = alone_seen(outcome, program, column, progress.known)
                 progress.peak_bytes[program, column] = outcome.peak_bytes
@@ -314,45 +280,6 @@ def _split_request(
 ) -> Request:
     total_s = CALLS_A_CHECK * limit_s
     return Request(check, total_s, total_s, params.sleep_wall_s, program)
-
-
-def split_seen(outcome: Outcome) -> Seen:
-    """What a check in a process of its own says; what became of its program comes first."""
-    if outcome.second:
-        if outcome.second == layout.EXIT_MEMORY:
-            return Seen(statuses.MEMORY)
-        return Seen(status_of_end(outcome.second) or statuses.EXIT)
-    status = status_of_end(outcome.ended)
-    frame = next(read_frames(outcome.frames), None)
-    if status is not None or frame is None:
-        return Seen(status or statuses.EXIT)
-    return Seen(STATUS_OF_KIND.get(frame[3], statuses.ERROR))
-
-
-def alone_seen(
-    outcome: Outcome, program: int, call: int, known: dict[bytes, Seen]
-) -> tuple[int, Seen, int | None]:
-    """(call, or WHOLE where the program does not load; what its child says about it; CPU ns)."""
-    status = status_of_end(outcome.ended)
-    if status is not None:
-        return call, Seen(status), None
-    for frame in read_frames(outcome.frames):
-        if frame[1] == program and frame[2] in (call, layout.WHOLE) and frame[3] <= layout.TOO_LARGE:
-            return frame[2], seen_of_frame(frame[3], frame[5], known), frame[4]
-    return call, Seen(statuses.EXIT), None
-
-
-def status_of_end(ended: int) -> str | None:
-    """The status an end of the process gives by itself; None for a clean exit."""
-    if ended in (layout.OVER_CPU, layout.OVER_WALL) or ended == -SIGXCPU:
-        return statuses.TIMEOUT
-    if ended == -SIGKILL:
-        return statuses.MEMORY  # not by us: the kernel's out-of-memory killer
-    if ended == -SIGSYS:
-        return statuses.FORBIDDEN
-    if ended < 0:
-        return statuses.CRASH
-    return statuses.EXIT if ended > 0 else None
 
 
 def _run_again_with_more_time(progress: Progress, params: SandboxParams) -> Generator[Request, Outcome, None]:

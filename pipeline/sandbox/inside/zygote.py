@@ -31,7 +31,9 @@ def main() -> None:
     sys.path.insert(0, config["root"])
     for name in config["preload"]:
         __import__(name)
-    from pipeline.sandbox.inside import layout, run, scan  # noqa: PLC0415  (the path is known only now)
+    # The path is known only now.
+    from pipeline.sandbox.inside import layout, run, scan  # noqa: PLC0415
+    from pipeline.sandbox.inside.arena import Arena  # noqa: PLC0415
 
     orders, reports, request_fd, arena_fd = config["descriptors"]
     request = mmap.mmap(request_fd, layout.REQUEST_BYTES)
@@ -49,8 +51,8 @@ def main() -> None:
         os.close(reports)
         prepare_child()
 
-    def open_arena() -> run.Arena:
-        return run.Arena(memoryview(arena))
+    def open_arena() -> Arena:
+        return Arena(memoryview(arena))
 
     def run_child(size: int) -> None:
         enter_child()
