@@ -85,6 +85,13 @@ def test_numbers_that_are_always_positive_stay_so():
     assert all(arguments(text)[0] >= 1 for text in probe_calls(["f(1)", "f(4)"], 30, 7))
 
 
+def test_round_numbers_and_the_other_sign_are_tried():
+    years = [arguments(text)[0] for text in probe_calls(["f(1987)", "f(2004)", "f(1996)"], 20, 7)]
+    assert any(year % 100 == 0 for year in years)
+    triples = [arguments(text) for text in probe_calls(["f(-3, 14, 250)", "f(9, 2, -7)"], 30, 7)]
+    assert any(max(triple) < 0 for triple in triples)
+
+
 @pytest.mark.parametrize("call", ["f()", "f(x)", "f(float('nan'))", "f(1e999)", "f(*[1, 2])", "f(", "3", ""])
 def test_a_call_without_literal_arguments_gives_no_probe(call):
     assert probe_calls([call], 5, 7) == ()
