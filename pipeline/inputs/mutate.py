@@ -174,7 +174,7 @@ def _mutated_int(value: int, pantry: Pantry, random: Random) -> int:
 def _rounded(value: int, random: Random) -> int:
     """The value with some of its last digits made zero: exceptions often lie at round numbers."""
     digits = len(str(abs(value)))
-    unit = 10 ** random.randint(1, max(digits - 1, 1))
+    unit: int = 10 ** random.randint(1, max(digits - 1, 1))
     return value // unit * unit
 
 
