@@ -30,9 +30,9 @@ PRIOR_DEGREES = 8.0
 # What still moves the log ratio of two processes of the same two programs when the rounds say nothing.
 PROCESS_SD = 0.005
 # The middle of a process's rounds is steadier than their spread suggests: with all of the spread, 99 of 100
-# intervals held the true ratio, not 95; with this share, 95 to 96, on a quiet machine and beside spinning
-# processes (benchmarks.efficiency). Of made-up rounds of independent noise it would be 92.
-ROUNDS_SHARE = 0.35
+# intervals held the true ratio, not 95; with this share, 96 on a quiet machine and 97 beside spinning
+# processes (benchmarks.efficiency). Of made-up rounds of independent noise it would be about 90.
+ROUNDS_SHARE = 0.3
 LEAST_ROUNDS = 8
 
 # process -> seconds of one call, round by round; None in a round it was left out of
