@@ -9,6 +9,7 @@ when a burst hits some of them: on a loaded 2-core machine 80 rounds of .1 ms mi
 import gc
 import random
 import signal
+import statistics
 import sys
 import time
 import tracemalloc
@@ -31,8 +32,7 @@ def _clock_cost_ns() -> int:
     return min(later - earlier for earlier, later in pairwise(readings))
 
 
-# Left in, it would bring every ratio nearer to 1: by a hundredth where the faster program's sample takes a
-# tenth of a millisecond.
+# As much as the shortest calls take.
 CLOCK_COST_NS = _clock_cost_ns()
 MAX_LOOPS = 100
 QUICK_S, QUICK_LOOPS = 1e-5, 32
@@ -128,21 +128,38 @@ def timed_rounds(
 ) -> list[list[float | None]]:
     """CPU seconds a call, [entry][round]; every round takes its entries once, in a new random order.
 
+    What a sample of nothing takes, in the same rounds, is taken off.
+
     None for a round that an entry's stride leaves out.
     """
     streams = [calls(entry.program, arguments, lazy=entry.lazy) for entry in entries]
-    seconds: list[list[float | None]] = [[None] * rounds for _ in entries]
+    idle, idle_s = len(entries), []
+    sample_s: list[list[float | None]] = [[None] * rounds for _ in entries]
     with without_collections():
         for number in range(rounds):
             taking_part = [index for index, entry in enumerate(entries) if number % entry.stride == 0]
-            for index in order.sample(taking_part, len(taking_part)):
+            for index in order.sample([*taking_part, idle], len(taking_part) + 1):
                 # Odd bits of memory between samples move the copies: their place must not be a constant.
                 padding = [bytearray(order.randrange(16, 4096)) for _ in range(4)]
-                batch = list(islice(streams[index], entries[index].loops))
-                seconds[index][number] = sample(batch) / entries[index].loops
-                del batch, padding
+                if index == idle:
+                    idle_s.append(sample([_nothing]))
+                else:
+                    batch = list(islice(streams[index], entries[index].loops))
+                    sample_s[index][number] = sample(batch)
+                    del batch
+                del padding
             gc.collect()
-    return seconds
+    # A sample starts with cold caches, whatever is in it: half a microsecond and more, which brings every
+    # ratio nearer to 1, by a hundredth where one sample takes a tenth of a millisecond and one twice that.
+    cold_s = statistics.median(idle_s)
+    return [
+        [None if taken is None else max(taken - cold_s, 1e-9) / entry.loops for taken in found]
+        for entry, found in zip(entries, sample_s, strict=True)
+    ]
+
+
+def _nothing() -> None:
+    pass
 
 
 def peak_bytes(stream: Iterator[Call]) -> int:

@@ -13,19 +13,19 @@ def runs(chance: np.random.Generator, ratio: float, processes: int, noise: float
     slower, faster = {}, {}
     for process in range(processes):
         shared = np.exp(0.3 * chance.standard_t(3, rounds))
-        layout = math.exp(0.004 * chance.standard_normal())
+        layout = math.exp(0.002 * chance.standard_normal())
         slower[process] = list(shared * ratio * layout * np.exp(noise * chance.standard_normal(rounds)))
         faster[process] = list(shared * np.exp(noise * chance.standard_normal(rounds)))
     return slower, faster
 
 
-# The second is the worst case: rounds of independent noise, where real ones are steadier than they look.
-@pytest.mark.parametrize(("noise", "least"), [(0.003, 0.93), (0.03, 0.88)])
-def test_95_percent_intervals_hold_the_true_ratio_about_95_times_of_100(noise, least):
+@pytest.mark.parametrize("processes", [2, 4, 8])
+@pytest.mark.parametrize("noise", [0.003, 0.03])
+def test_95_percent_intervals_hold_the_true_ratio_about_95_times_of_100(noise, processes):
     chance = np.random.default_rng(1)
-    claims = [time_claim(*runs(chance, 1.1, 4, noise)) for _ in range(600)]
+    claims = [time_claim(*runs(chance, 1.1, processes, noise)) for _ in range(600)]
     covered = np.mean([claim.low <= 1.1 <= claim.high for claim in claims])
-    assert least <= covered <= 0.99
+    assert 0.93 <= covered <= 0.995
 
 
 def test_equals_are_not_certified_and_a_true_tenth_is():
