@@ -9,7 +9,9 @@ beside it.
 
 import hashlib
 import os
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,9 @@ from pipeline.engines.replicas import Replicas
 from pipeline.engines.types import Answer, Completion, Failure, Request
 from pipeline.errors import EngineError
 from pipeline.params import Section
+
+SECONDS_BETWEEN_LOOKS = 1.0
+LEAST_CPU_S_OF_A_MOVING_MODEL = 0.1
 
 
 class LlamaCppParams(Section):
@@ -97,11 +102,18 @@ class LlamaCpp:
         self._server = server or start_server(params)
         self._client = httpx.Client(base_url=self._server.listening_address, timeout=None, trust_env=False)
 
-    def answers(self, take: Take) -> Iterator[tuple[int, Answer | Failure]]:
-        """See Backend."""
-        while True:
-            for number, request in take(wait=True):
-                yield number, self.answer(request)
+    def answers(self, take: Take) -> Iterator[tuple[int, Answer | Failure] | None]:
+        """See Backend. A model that moves is one that takes CPU time."""
+        with ThreadPoolExecutor(1) as thread:
+            while True:
+                for number, request in take(wait=True):
+                    answering = thread.submit(self.answer, request)
+                    used_s = time.process_time()
+                    while not wait([answering], timeout=SECONDS_BETWEEN_LOOKS).done:
+                        if time.process_time() > used_s + LEAST_CPU_S_OF_A_MOVING_MODEL:
+                            used_s = time.process_time()
+                            yield None
+                    yield number, answering.result()
 
     def close(self) -> None:
         """End the connection; the server ends with this object."""

@@ -19,6 +19,7 @@ from pipeline.engines.types import Answer, Failure, Request
 from pipeline.errors import EngineError
 
 SECONDS_TO_LEAVE_IN_ORDER = 5.0
+SECONDS_BETWEEN_SIGNS_OF_LIFE = 1.0
 
 
 class Ticket(NamedTuple):
@@ -43,8 +44,11 @@ class Take(Protocol):
 class Backend(Protocol):
     """One loaded model."""
 
-    def answers(self, take: Take) -> Iterator[tuple[int, Answer | Failure]]:
-        """(number, outcome) of every ticket taken, as they finish, until `take` raises EOFError."""
+    def answers(self, take: Take) -> Iterator[tuple[int, Answer | Failure] | None]:
+        """(number, outcome) of every ticket taken, as they finish, until `take` raises EOFError.
+
+        In between, None whenever the model is seen to move: a replica without such signs is taken for hung.
+        """
         ...
 
     def close(self) -> None:
@@ -71,7 +75,11 @@ class Done(NamedTuple):
     outcome: Answer | Failure
 
 
-Word = Ready | Refused | Done
+class Alive(NamedTuple):
+    """The model moves, though nothing is finished."""
+
+
+Word = Ready | Refused | Done | Alive
 
 
 def serve(pipe: Connection, build: Callable[[], Backend]) -> None:
@@ -93,8 +101,18 @@ def serve(pipe: Connection, build: Callable[[], Backend]) -> None:
         contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError),
     ):
         pipe.send(Ready(time.monotonic() - started))
-        for number, outcome in backend.answers(take):
-            pipe.send(Done(number, outcome))
+        for word in _words(backend, take):
+            pipe.send(word)
+
+
+def _words(backend: Backend, take: Take) -> Iterator[Done | Alive]:
+    last_sign_s = time.monotonic()
+    for outcome in backend.answers(take):
+        if outcome is not None:
+            yield Done(*outcome)
+        elif time.monotonic() > last_sign_s + SECONDS_BETWEEN_SIGNS_OF_LIFE:
+            last_sign_s = time.monotonic()
+            yield Alive()
 
 
 def _inbox(pipe: Connection) -> Take:

@@ -152,7 +152,7 @@ class Vllm:
 
         self._seeded = self.params.seeded and not current_platform.is_cpu()
 
-    def answers(self, take: Take) -> Iterator[tuple[int, Answer | Failure]]:
+    def answers(self, take: Take) -> Iterator[tuple[int, Answer | Failure] | None]:
         """See Backend."""
         engine = self.llm.llm_engine
         under_way: dict[str, Ticket] = {}
@@ -167,6 +167,7 @@ class Vllm:
                 if output.finished:
                     ticket = under_way.pop(output.request_id)
                     yield ticket.number, _answer(ticket.request, output)
+            yield None
 
     def close(self) -> None:
         """End vLLM's own processes."""

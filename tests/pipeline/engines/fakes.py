@@ -46,6 +46,7 @@ class EchoEngine:
 class FakeBackend:
     """A replica that kills itself, hangs or dawdles as its prompts say.
 
+    `hangs`: it does not answer. `seconds_each`: it takes so long. `moves`: meanwhile, it shows that it does.
     `child`: a file for the process id of a child it starts, as vLLM does.
     `once`: a file; the first prompt to say `die once` makes it and dies.
     """
@@ -54,6 +55,7 @@ class FakeBackend:
     once: Path | None = None
     hangs: bool = False
     seconds_each: float = 0.0
+    moves: bool = False
 
     def answers(self, take):
         if self.child:
@@ -62,7 +64,11 @@ class FakeBackend:
             for number, asked in take(wait=True):
                 if self.hangs:
                     time.sleep(1000)
-                time.sleep(self.seconds_each)
+                ready_s = time.monotonic() + self.seconds_each
+                while self.moves and time.monotonic() < ready_s:
+                    time.sleep(0.05)
+                    yield None
+                time.sleep(max(0.0, ready_s - time.monotonic()))
                 self._perhaps_die(asked.prefill)
                 yield number, answer(asked)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.engines import replicas as module
 from pipeline.engines.replicas import Replicas
 from pipeline.engines.types import Answer, Failure
 from pipeline.errors import EngineError
@@ -83,16 +84,69 @@ def test_a_prompt_that_kills_every_replica_it_meets_is_a_failure_and_the_rest_is
     assert len([o for o in outcomes if isinstance(o, Answer)]) == 8
 
 
-def test_what_the_last_replica_did_not_survive_is_an_error_that_says_so():
-    with replicas(FakeBackend) as engine, pytest.raises(EngineError, match="A replica of the model died"):
-        list(engine.ask([request(1, text="die always")]))
-
-
-def test_after_all_replicas_died_the_engine_can_be_asked_again(tmp_path):
+def test_a_lone_replica_that_died_is_started_again_and_loses_nothing(tmp_path):
+    requests = [*(request(number) for number in range(20)), request(99, text="die once")]
     with replicas(partial(FakeBackend, once=tmp_path / "died")) as engine:
+        assert Counter(engine.ask(requests)) == Counter(map(answer, requests))
+
+
+def test_a_prompt_that_always_kills_a_lone_replica_is_blamed_alone_and_the_rest_is_answered():
+    requests = [*(request(number) for number in range(4)), request(99, text="die always")]
+    requests += [request(number) for number in range(5, 20)]
+    with replicas(FakeBackend, window=12) as engine:
+        outcomes = list(engine.ask(requests))
+        assert [o.request for o in outcomes if isinstance(o, Failure)] == [requests[4]]
+        assert Counter(o for o in outcomes if isinstance(o, Answer)) == Counter(
+            answer(asked) for asked in requests if asked != requests[4]
+        )
+
+
+def test_a_model_that_dies_of_everything_is_an_error_that_says_so():
+    requests = [request(number, text=f"die always {number}") for number in range(50)]
+    with replicas(FakeBackend) as engine, pytest.raises(EngineError, match="A replica of the model died"):
+        list(engine.ask(requests))
+
+
+def test_after_an_error_the_engine_can_be_asked_again():
+    requests = [request(number, text=f"die always {number}") for number in range(50)]
+    with replicas(FakeBackend) as engine:
         with pytest.raises(EngineError):
-            list(engine.ask([request(1, text="die once")]))
-        assert len(list(engine.ask([request(1, text="die once")]))) == 1
+            list(engine.ask(requests))
+        assert list(engine.ask([request(1)])) == [answer(request(1))]
+
+
+def test_a_lone_replica_that_was_stopped_is_killed_and_what_it_held_is_answered(monkeypatch):
+    monkeypatch.setattr(module, "SECONDS_OF_SILENCE_BEFORE_A_REPLICA_IS_KILLED", 1.5)
+    with replicas(partial(FakeBackend, seconds_each=0.02)) as engine:
+        outcomes = []
+        for outcome in engine.ask(request(number) for number in range(40)):
+            outcomes.append(outcome)
+            if len(outcomes) == 5:
+                (stopped,) = engine.pids()
+                os.kill(stopped, signal.SIGSTOP)
+        assert stopped not in engine.pids()
+    assert dies(stopped)
+    assert Counter(outcomes) == Counter(answer(request(number)) for number in range(40))
+
+
+def test_a_slow_replica_that_moves_is_not_taken_for_hung(monkeypatch):
+    monkeypatch.setattr(module, "SECONDS_OF_SILENCE_BEFORE_A_REPLICA_IS_KILLED", 4.0)
+    with replicas(partial(FakeBackend, seconds_each=5.0, moves=True)) as engine:
+        assert list(engine.ask([request(1)])) == [answer(request(1))]
+        before = engine.pids()
+        assert list(engine.ask([request(2)])) == [answer(request(2))]
+        assert engine.pids() == before
+
+
+def test_an_asker_that_takes_its_time_does_not_make_a_replica_seem_hung(monkeypatch):
+    monkeypatch.setattr(module, "SECONDS_OF_SILENCE_BEFORE_A_REPLICA_IS_KILLED", 5.0)
+    with replicas(FakeBackend) as engine:
+        asking = engine.ask(request(number) for number in range(20))
+        next(asking)
+        before = engine.pids()
+        time.sleep(6)
+        assert len(list(asking)) == 19
+        assert engine.pids() == before
 
 
 def test_a_model_that_cannot_be_loaded_is_one_clear_error():
@@ -133,9 +187,9 @@ def test_what_a_replica_started_ends_with_it(tmp_path, killed):
         started = int(child.read_text())
         if killed:
             os.kill(engine.pids()[0], signal.SIGKILL)
-            with pytest.raises(EngineError):
-                list(engine.ask([request(2)]))
+            assert len(list(engine.ask([request(2)]))) == 1
             assert dies(started)
+            started = int(child.read_text())
     assert dies(started)
 
 
