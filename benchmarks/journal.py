@@ -6,13 +6,14 @@ Values are answers of one completion, about 400 bytes of JSON with Python text o
 each put as a transaction of its own, as the stages do. For comparison the same compressed bytes are also
 appended to a plain file, which could neither be searched nor written by two processes: that is the limit.
 On a machine that does other work as well, the rates a CPU second are the ones to compare.
-Three million take about five minutes and 1 GB of disk.
+Three million take about seven minutes and 1.2 GB of disk.
 
-Measured with 3,000,000 entries of 442 bytes on two busy shared cores: 1,011 MB on disk (337 bytes an entry,
-its key and index included), 19,900 writes a CPU second (44 % of the plain file's; 8,500 a second of wall
-time), 6 ms from opening to the first value (0.65 s after a kill -9 that left a full write-ahead file), 3 MB
-of memory. Look-ups in random order with nothing in the page cache: 1,700 a second, which is the disk; of
-keys that are not there: 21,000.
+Measured with 3,000,000 entries of 442 bytes on 2 shared cores, busy with other work: 1,135 MB on disk (378
+bytes an entry, its key and index included); 9,400 writes a second, so that three million take 5.3 minutes
+(12,000 a CPU second, 27 % of the plain file's; two writers together: 7,400); 3 ms from opening to the first
+value with nothing in the page cache, 0.6 s after a kill -9 that left a well-filled write-ahead file; 3 MB of
+memory. Look-ups a second: 7,500 in the order of writing and 4,600 at random with nothing in the page cache,
+which is the disk; 45,000 once it is there; 17,000 of keys that are not there.
 """
 
 import argparse
