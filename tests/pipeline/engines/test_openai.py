@@ -177,6 +177,16 @@ def test_a_prompt_longer_than_the_servers_context_is_counted_under_that_name(mon
     assert failure.reason == "prompt_too_long"
 
 
+@pytest.mark.parametrize("text", ["", " \n\t ", "x" * 100_000, None])
+def test_a_completion_of_nothing_or_of_far_too_much_is_an_answer_like_any_other(text):
+    asked = replace(request(1, n=2), messages=(Message("user", "write"),), prefill="")
+    server = Misbehaving(lambda *_: OK, text=lambda *_: text)
+    with serving(server) as url:
+        (found,) = OpenAi(PARAMS.model_copy(update={"base_url": url})).ask([asked])
+    assert [completion.text for completion in found.completions] == [text or ""] * 2
+    assert server.answered.total() == 2
+
+
 @pytest.mark.parametrize("status", [401, 403, 404])
 def test_a_server_that_does_not_let_us_in_is_one_clear_error(status):
     with pytest.raises(EngineError, match=f"refuses us with {status}"):
