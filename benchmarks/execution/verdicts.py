@@ -48,20 +48,31 @@ def _judge_batch(samples: list[Sample], sandbox: Sandbox) -> Iterator[tuple[str,
 def _verdicts(
     sample: Sample, result: Result, expected: dict[str, bytes | None], sandbox: Sandbox
 ) -> Verdicts:
-    """Column by column: equal answers of a job are one object, and are compared once a test."""
+    """Equal answers of a job are one object, and so are equal rows of them: each is judged once a test."""
     call_at = {call.code: index for index, call in enumerate(result.job.calls)}
     check_at = {check.code: index for index, check in enumerate(result.job.checks)}
+    rows = list({id(row): row for row in result.seen}.values())
     columns = []
     for test in sample.tests:
         if not isinstance(test.parsed, ValueTest):
-            columns.append([row[check_at[test.parsed.code]] for row in result.verdicts])
+            columns.append([""] * len(rows))
             continue
         index, wanted = call_at[test.parsed.call], expected[test.parsed.expected]
-        answers = [row[index] for row in result.seen]
-        distinct = {id(seen): seen for seen in answers}
+        answers = [row[index] for row in rows]
+        distinct = dict(zip(map(id, answers), answers, strict=True))
         verdict_of = {key: _verdict(seen, wanted, sandbox) for key, seen in distinct.items()}
-        columns.append([verdict_of[id(seen)] for seen in answers])
-    return [list(row) for row in zip(*columns, strict=True)]
+        columns.append([verdict_of[key] for key in map(id, answers)])
+    judged = dict(zip(map(id, rows), zip(*columns, strict=True), strict=True))
+    checks = [
+        (number, check_at[test.parsed.code])
+        for number, test in enumerate(sample.tests)
+        if not isinstance(test.parsed, ValueTest)
+    ]
+    verdicts = [list(judged[id(row)]) for row in result.seen]
+    for row, of_checks in zip(verdicts, result.verdicts, strict=True):
+        for number, index in checks:
+            row[number] = of_checks[index]
+    return verdicts
 
 
 def _verdict(seen: Seen, wanted: bytes | None, sandbox: Sandbox) -> str:

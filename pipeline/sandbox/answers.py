@@ -1,5 +1,7 @@
 """What the bytes and the end of a child say about a program: frames and exit codes -> Seen."""
 
+import struct
+
 from pipeline.sandbox import statuses, values
 from pipeline.sandbox.inside import layout, parse
 from pipeline.sandbox.jobs import Seen
@@ -20,26 +22,44 @@ STATUS_OF_KIND = {
 SIGKILL, SIGSYS, SIGXCPU = 9, 31, 24
 
 
-def seen_of_frame(kind: int, payload: bytes, known: dict[bytes, Seen]) -> Seen:
+# What was read before: the bytes of a plain value, or the kind and the bytes of anything else -> Seen.
+Known = dict[bytes | tuple[int, bytes], Seen]
+
+
+def seen_of_frame(kind: int, payload: bytes, known: Known) -> Seen:
     """What a frame of one of the kinds in STATUS_OF_KIND says; `known` remembers what was read before."""
-    answer = bytes((kind,)) + payload
-    return known.get(answer) or _read(kind, payload, answer, known)
+    key = payload if kind == layout.PLAIN else (kind, payload)
+    return known.get(key) or known.setdefault(key, _read(kind, payload))
 
 
-def seen_of_answer(answer: bytes, known: dict[bytes, Seen]) -> Seen | None:
-    """What a new answer of a call says; None if nothing."""
-    if not answer or answer[0] > layout.TOO_LARGE:
-        return None
-    return _read(answer[0], answer[1:], answer, known)
+def read_many(count: int, answers: bytes, known: Known) -> tuple[tuple[int, ...], tuple[Seen | None, ...]]:
+    """(calls, what is said of each, None if nothing) by the answers in a frame of the kind MANY.
+
+    Raises:
+        struct.error: there are not so many answers.
+        ValueError: their lengths are wrong.
+    """
+    numbers = struct.unpack_from(f"<{2 * count}I", answers)
+    kinds, at = answers[8 * count : 9 * count], 9 * count
+    if at + sum(numbers[count:]) != len(answers):
+        raise ValueError("lengths")
+    seen = []
+    for kind, size in zip(kinds, numbers[count:], strict=True):
+        answer = answers[at : at + size]
+        at += size
+        found = None if kind else known.get(answer)  # most are plain values, read before
+        if found is None and kind <= layout.TOO_LARGE:
+            found = seen_of_frame(kind, answer, known)
+        seen.append(found)
+    return numbers[:count], tuple(seen)
 
 
-def _read(kind: int, payload: bytes, answer: bytes, known: dict[bytes, Seen]) -> Seen:
+def _read(kind: int, payload: bytes) -> Seen:
     if kind == layout.PLAIN:
-        seen = _value(payload)
-    else:
-        named = payload.decode("utf-8", "replace") if kind == layout.RAISED else None
-        seen = Seen(STATUS_OF_KIND[kind], repr=named)
-    return known.setdefault(answer, seen)
+        return _value(payload)
+    return Seen(
+        STATUS_OF_KIND[kind], repr=payload.decode("utf-8", "replace") if kind == layout.RAISED else None
+    )
 
 
 def _value(raw: bytes) -> Seen:
@@ -66,9 +86,7 @@ def split_seen(outcome: Outcome) -> Seen:
     return Seen(STATUS_OF_KIND.get(frame[3], statuses.ERROR))
 
 
-def alone_seen(
-    outcome: Outcome, program: int, call: int, known: dict[bytes, Seen]
-) -> tuple[int, Seen, int | None]:
+def alone_seen(outcome: Outcome, program: int, call: int, known: Known) -> tuple[int, Seen, int | None]:
     """(call, or WHOLE where the program does not load; what its child says about it; CPU ns)."""
     status = status_of_end(outcome.ended)
     if status is not None:

@@ -3,7 +3,7 @@
 from collections.abc import Generator, Sequence
 
 from pipeline.sandbox import statuses
-from pipeline.sandbox.answers import alone_seen, seen_of_frame
+from pipeline.sandbox.answers import Known, alone_seen, seen_of_frame
 from pipeline.sandbox.inside import layout, run, shared
 from pipeline.sandbox.jobs import Seen
 from pipeline.sandbox.params import SandboxParams
@@ -22,7 +22,7 @@ def evaluate_group(
     """
     found: dict[int, Seen] = {}
     alone: set[int] = set()
-    known: dict[bytes, Seen] = {}
+    known: Known = {}
     while missing := [index for index in range(len(texts)) if index not in found and index not in alone]:
         body = [texts[index] for index in missing]
         outcome = yield _request(run.EXPRESSIONS, body, params)

@@ -14,15 +14,17 @@ of outcomes is here, so that it can be tested without a process.
 import statistics
 import struct
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar, cast
 
 from pipeline.errors import SandboxError
 from pipeline.sandbox import statuses
 from pipeline.sandbox.answers import (
     STATUS_OF_KIND,
+    Known,
     alone_seen,
-    seen_of_answer,
+    read_many,
     seen_of_frame,
     split_seen,
     status_of_end,
@@ -33,6 +35,8 @@ from pipeline.sandbox.params import SandboxParams
 from pipeline.sandbox.zygote import Outcome, Request, read_frames
 
 Conversation = Generator[Request, Outcome, list[Result]]
+T = TypeVar("T")
+SeenRow = tuple[Seen | None, ...]
 
 LIMIT_STEP = 8.0
 CALLS_A_CHECK = 4  # a check may call several times; its CPU limit is that of so many calls
@@ -46,7 +50,9 @@ class Progress:
     alone: programs that need a process for every column; alone_columns: likewise.
     own: programs that need a process of their own.
     seen, cpu_ns: [program][column]; peak_bytes: where a call had a process to itself.
-    known: what answers (a byte that says the kind, and data) were read as before.
+    nothing: a row of which nothing is known.
+    known: what answers were read as before; rows: what many answers of one program were read as, so that
+        programs that answer the same have one row.
     """
 
     job: Job
@@ -54,15 +60,17 @@ class Progress:
     columns: list[str]
     n_calls: int
     limit_s: float
-    seen: list[list[Seen | None]]
-    cpu_ns: list[list[int | None]]
+    seen: list[SeenRow]
+    cpu_ns: list[tuple[int | None, ...]]
+    nothing: tuple[None, ...]
     peak_bytes: dict[tuple[int, int], int] = field(default_factory=dict)
     alone: set[int] = field(default_factory=set)
     own: set[int] = field(default_factory=set)
     alone_columns: set[int] = field(default_factory=set)
     same_as: dict[int, int] = field(default_factory=dict)
     timeouts: Counter[int] = field(default_factory=Counter)
-    known: dict[bytes, Seen] = field(default_factory=dict)
+    known: Known = field(default_factory=dict)
+    rows: dict[bytes, tuple[tuple[int, ...], SeenRow]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, job: Job, limit_s: float) -> "Progress":
@@ -70,37 +78,51 @@ class Progress:
         programs = list(dict.fromkeys(program.code for program in job.programs))
         calls = list(dict.fromkeys(call.code for call in job.calls))
         columns = calls + list(dict.fromkeys(check.code for check in job.checks))
-        seen: list[list[Seen | None]] = [[None] * len(columns) for _ in programs]
-        cpu_ns: list[list[int | None]] = [[None] * len(columns) for _ in programs]
-        return cls(job, programs, columns, len(calls), limit_s, seen, cpu_ns)
+        nothing = (None,) * len(columns)
+        rows = len(programs)
+        return cls(job, programs, columns, len(calls), limit_s, [nothing] * rows, [nothing] * rows, nothing)
 
     def missing(self, program: int) -> list[int]:
         """Columns this program has not met, of those that may run in a shared child."""
         row, alone = self.seen[program], self.alone_columns
-        return [column for column, seen in enumerate(row) if seen is None and column not in alone]
+        return (
+            []
+            if all(row)
+            else [column for column, seen in enumerate(row) if seen is None and column not in alone]
+        )
 
     def settle(self, program: int, call: int, seen: Seen, cpu_ns: int | None = None) -> None:
         """Take what was seen, unless something was seen before; `call` may be WHOLE."""
-        row, times = self.seen[program], self.cpu_ns[program]
-        for index in range(len(row)) if call == layout.WHOLE else (call,):
-            if row[index] is None:
-                row[index], times[index] = seen, cpu_ns
+        calls = range(len(self.columns)) if call == layout.WHOLE else (call,)
+        self._settle(program, calls, [seen] * len(calls), [cpu_ns] * len(calls))
 
     def settle_many(self, program: int, count: int, data: bytes) -> None:
         """Take the answers in a frame of the kind MANY (see `layout`); what makes no sense is left out."""
-        at = 12 * count
-        if at > len(data):
+        (spans,) = struct.unpack_from("<I", data)
+        lengths = struct.unpack_from(f"<{2 * spans}I", data, 4)
+        times_ns: tuple[int, ...] = ()
+        for calls_alike, cpu_ns in zip(lengths[::2], lengths[1::2], strict=True):
+            times_ns += (cpu_ns,) * min(calls_alike, count)
+        answers = data[4 + 8 * spans :]
+        if answers not in self.rows:
+            self.rows[answers] = read_many(count, answers, self.known)
+        calls, seen = self.rows[answers]
+        if len(times_ns) != count:
             return
-        numbers = struct.unpack_from(f"<{3 * count}I", data)
-        row, times, known = self.seen[program], self.cpu_ns[program], self.known
-        for call, cpu_ns, size in zip(
-            numbers[:count], numbers[count : 2 * count], numbers[2 * count :], strict=True
-        ):
-            answer = data[at : at + size]
-            at += size
-            seen = known.get(answer) or seen_of_answer(answer, known)
-            if seen is not None and row[call] is None:
-                row[call], times[call] = seen, cpu_ns
+        rest = self.nothing[len(calls) :]
+        if self.seen[program] is self.nothing and calls == tuple(range(self.n_calls)):
+            self.seen[program], self.cpu_ns[program] = (seen + rest if rest else seen), times_ns + rest
+        else:
+            self._settle(program, calls, seen, times_ns)
+
+    def _settle(
+        self, program: int, calls: Sequence[int], seen: Sequence[Seen | None], times_ns: Sequence[int | None]
+    ) -> None:
+        row, times = list(self.seen[program]), list(self.cpu_ns[program])
+        for call, found, cpu_ns in zip(calls, seen, times_ns, strict=True):
+            if row[call] is None:
+                row[call], times[call] = found, cpu_ns
+        self.seen[program], self.cpu_ns[program] = tuple(row), tuple(times)
 
 
 def run_group(jobs: Sequence[Job], params: SandboxParams, *, share: bool) -> Conversation:
@@ -137,16 +159,16 @@ def _run_shared(
 
 def _ask(index: int, progress: Progress, first: bool) -> shared.JobRequest | None:
     programs: list[shared.ProgramRequest] = []
+    everything, wanted = list(range(len(progress.columns))), set[int]()
     for program, text in enumerate(progress.programs):
         if program in progress.alone or program in progress.own or program in progress.same_as:
             continue
-        missing = progress.missing(program)
+        missing = everything if first else progress.missing(program)
         if missing:
-            whole = first or len(missing) == len(progress.columns)
-            programs.append((program, text, None if whole else missing))
+            programs.append((program, text, None if len(missing) == len(everything) else missing))
+            wanted.update(missing)
     if not programs:
         return None
-    wanted = {column for _, _, columns in programs for column in columns or range(len(progress.columns))}
     numbered = [(column, progress.columns[column]) for column in sorted(wanted)]
     calls = [pair for pair in numbered if pair[0] < progress.n_calls]
     return index, progress.job.entry_point, calls, numbered[len(calls) :], programs
@@ -155,9 +177,8 @@ def _ask(index: int, progress: Progress, first: bool) -> shared.JobRequest | Non
 def _request(mode: int, body: object, params: SandboxParams, limit_s: float) -> Request:
     many = mode == run.SHARED
     total_s = 3600.0 if many else 3 * limit_s + 0.1
-    slack_s = layout.FLUSH_NS * 1e-9 if many else 0.0  # when the call began is known no better
     work = (mode, params.max_value_bytes, body)
-    return Request(work, limit_s + slack_s, total_s, params.sleep_wall_s, shared=many)
+    return Request(work, limit_s, total_s, params.sleep_wall_s, shared=many)
 
 
 def _take_frames(group: list[Progress], data: bytes) -> None:
@@ -170,7 +191,7 @@ def _take_frames(group: list[Progress], data: bytes) -> None:
             elif kind in STATUS_OF_KIND:
                 seen = seen_of_frame(kind, payload, progress.known)
                 everyone = range(len(progress.programs))
-                for one in everyone if program == shared.ANY_PROGRAM else (program,):
+                for one in everyone if program == layout.ANY_PROGRAM else (program,):
                     progress.settle(one, column, seen, cpu_ns)
             elif kind == layout.NEEDS_ALONE:
                 progress.alone.add(program)
@@ -180,7 +201,7 @@ def _take_frames(group: list[Progress], data: bytes) -> None:
                 progress.same_as[program] = cpu_ns
             elif kind == layout.CALL_NEEDS_ALONE:
                 progress.alone_columns.add(column)
-        except IndexError:
+        except (IndexError, ValueError, struct.error):
             continue
 
 
@@ -191,9 +212,9 @@ def _blame(group: list[Progress], outcome: Outcome, params: SandboxParams) -> No
         raise SandboxError("The shared child left a mark nobody asked for", got=str(outcome.mark))
     progress = group[job]
     timed_out = outcome.ended in (layout.OVER_CPU, layout.OVER_WALL)
-    if program == shared.ANY_PROGRAM:
+    if program == layout.ANY_PROGRAM:
         progress.alone_columns.add(call)
-    elif not timed_out:
+    elif not timed_out or call == layout.SEVERAL:
         progress.alone.add(program)
     else:
         _note_timeout(progress, program, call, params)
@@ -252,7 +273,7 @@ def _blame_own(
 
 def _run_alone(progress: Progress, params: SandboxParams) -> Generator[Request, Outcome, None]:
     for program, text in enumerate(progress.programs):
-        if program in progress.same_as:
+        if program in progress.same_as or all(progress.seen[program]):
             continue
         for column, column_text in enumerate(progress.columns):
             if progress.seen[program][column] is not None:
@@ -287,8 +308,10 @@ def _run_again_with_more_time(progress: Progress, params: SandboxParams) -> Gene
     while progress.limit_s < params.max_call_cpu_s and (wanted_s := _wanted_limit_s(progress, params)):
         progress.limit_s = min(wanted_s, params.max_call_cpu_s)
         late = (statuses.TIMEOUT, statuses.ABANDONED)
-        for row in progress.seen:
-            row[:] = [None if seen is not None and seen.status in late else seen for seen in row]
+        progress.seen = [
+            tuple([None if seen is not None and seen.status in late else seen for seen in row])
+            for row in progress.seen
+        ]
         progress.timeouts.clear()
         yield from _run_shared([progress], params, progress.limit_s)  # asks for nothing where all are alone
         yield from _run_own(progress, params)
@@ -311,31 +334,42 @@ def _wanted_limit_s(progress: Progress, params: SandboxParams) -> float:
 
 
 def _result(progress: Progress, params: SandboxParams) -> Result:
-    job, peak_bytes = progress.job, progress.peak_bytes
+    job, n_calls = progress.job, progress.n_calls
     number_of = {code: index for index, code in enumerate(progress.programs)}
-    column_of = {code: index for index, code in enumerate(progress.columns[: progress.n_calls])}
-    check_of = {code: index for index, code in enumerate(progress.columns) if index >= progress.n_calls}
+    column_of = {code: index for index, code in enumerate(progress.columns[:n_calls])}
+    check_of = {code: index for index, code in enumerate(progress.columns) if index >= n_calls}
     columns = [column_of[call.code] for call in job.calls]
     checks = [check_of[check.code] for check in job.checks]
     numbers = [number_of[program.code] for program in job.programs]
     numbers = [progress.same_as.get(number, number) for number in numbers]
-    known = [_known(progress, number) for number in numbers]
+    known = {number: _known(progress, number) for number in set(numbers)}
+    in_order = columns == list(range(n_calls))
+
+    def picked(row: tuple[T, ...]) -> tuple[T, ...]:
+        return row[:n_calls] if in_order else tuple([row[column] for column in columns])
+
+    seen_of = {id(row): picked(row) for row in known.values()}  # equal rows stay one object
     return Result(
         job,
-        seen=tuple(tuple([row[column] for column in columns]) for row in known),
-        verdicts=tuple(tuple([row[column].status for column in checks]) for row in known),
-        cpu_ns=tuple(tuple([progress.cpu_ns[n][column] for column in columns]) for n in numbers),
-        peak_bytes=tuple(tuple([peak_bytes.get((n, column)) for column in columns]) for n in numbers),
+        seen=tuple(seen_of[id(known[number])] for number in numbers),
+        verdicts=tuple(tuple([known[number][column].status for column in checks]) for number in numbers),
+        cpu_ns=tuple(picked(progress.cpu_ns[number]) for number in numbers),
+        peak_bytes=tuple(picked(row) for row in _peaks(progress, numbers)),
         reasons=_reasons(progress, params),
     )
 
 
-def _known(progress: Progress, program: int) -> list[Seen]:
+def _peaks(progress: Progress, programs: list[int]) -> Iterator[tuple[int | None, ...]]:
+    peaks, columns = progress.peak_bytes, range(len(progress.columns))
+    for program in programs:
+        yield tuple([peaks.get((program, column)) for column in columns]) if peaks else progress.nothing
+
+
+def _known(progress: Progress, program: int) -> tuple[Seen, ...]:
     row = progress.seen[program]
-    known = [seen for seen in row if seen is not None]
-    if len(known) < len(row):
+    if not all(row):
         raise SandboxError("The sandbox left a program without an answer", where=progress.job.job_id)
-    return known
+    return cast("tuple[Seen, ...]", row)
 
 
 def _reasons(progress: Progress, params: SandboxParams) -> Counter[str]:

@@ -21,6 +21,8 @@ ABSOLUTE_TOLERANCE = 1e-12
 REPR_CHARS = 200
 DIGEST_BYTES = 10
 _NAN = float("nan")
+# How two canonical values begin that are unequal if their bytes are: small ints, texts, None, in any pairs.
+_PLAINLY_UNEQUAL = frozenset(one + other for one in (b"i", b"u", b"N") for other in (b"i", b"u", b"N"))
 
 
 def canonical(value: Any) -> bytes:
@@ -78,8 +80,12 @@ def equal(actual: bytes, expected: bytes) -> bool:
     equal within 1e-9 relative or 1e-12 absolute, and NaN equals NaN. Floats inside sets and as dict keys are
     compared exactly. A signaling NaN, which cannot be compared, equals only itself.
     """
+    if actual == expected:
+        return True
+    if actual[:1] + expected[:1] in _PLAINLY_UNEQUAL:
+        return False
     try:
-        return actual == expected or equal_values(_parsed(actual), _parsed(expected))
+        return equal_values(_parsed(actual), _parsed(expected))
     except decimal.InvalidOperation:
         return False
 

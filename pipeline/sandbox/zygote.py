@@ -150,15 +150,16 @@ class Zygote:
         ended, cpu_ns, peak_bytes, second, own_ns = layout.ENDED.unpack(message)
         self.cpu_s += (cpu_ns + own_ns - self._own_ns) * 1e-9
         self._own_ns = own_ns
-        used, mark, _, state, *_ = layout.HEADER.unpack(self._arena[: layout.HEADER.size])
+        used, mark, _, state, running, *_ = layout.HEADER.unpack(self._arena[: layout.HEADER.size])
         used = min(used, layout.ARENA_BYTES - layout.HEADER_BYTES)
+        call = mark & 0xFFFFF
         return Outcome(
             frames=self._arena[layout.HEADER_BYTES : layout.HEADER_BYTES + used],
             ended=ended,
             second=second,
             complete=ended == 0 and state == layout.DONE,
             full=ended == 0 and state == layout.FULL,
-            mark=(mark >> 40, mark >> 20 & 0xFFFFF, mark & 0xFFFFF),
+            mark=(mark >> 40, mark >> 20 & 0xFFFFF, running if call == layout.IN_CALLS else call),
             cpu_s=cpu_ns * 1e-9,
             peak_bytes=peak_bytes,
         )

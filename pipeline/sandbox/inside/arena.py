@@ -6,6 +6,7 @@ Answers are gathered and written down together, a system call and a copy for man
 import os
 import struct
 import time
+from itertools import chain
 
 from pipeline.sandbox.inside import layout
 
@@ -16,6 +17,8 @@ cpu_clock = time.thread_time_ns
 elapsed_clock = time.perf_counter_ns
 _pack = layout.FRAME.pack
 
+Span = tuple[int, int]  # how many calls, CPU nanoseconds of each
+
 
 class Arena:
     """Frames on their way to the parent, and the words that the zygote watches."""
@@ -24,9 +27,6 @@ class Arena:
         self.words = memory[: layout.HEADER_BYTES].cast("Q")
         self.frames = memory[layout.HEADER_BYTES :]
         self.pending: list[bytes] = []
-        self.calls: list[int] = []
-        self.times_ns: list[int] = []
-        self.answers: list[bytes] = []
         self.flushed_ns = 0  # on `elapsed_clock`
         self.flushed_cpu_ns = 0
 
@@ -42,27 +42,26 @@ class Arena:
         self.pending.append(_pack(job, program, call, kind, min(cpu_ns, 0xFFFFFFFF), len(data)))
         self.pending.append(data)
 
-    def put_many(self, job: int, program: int) -> None:
-        """Add a frame for the calls of one program that stand in `calls`, `times_ns` and `answers`."""
-        calls, answers = self.calls, self.answers
-        if calls:
-            head = struct.pack(f"<{3 * len(calls)}I", *calls, *self.times_ns, *map(len, answers))
-            self.put(job, program, len(calls), layout.MANY, 0, b"".join([head, *answers]))
-            calls.clear()
-            self.times_ns.clear()
-            answers.clear()
+    def put_many(
+        self,
+        job: int,
+        program: int,
+        spans: list[Span],
+        calls: list[int],
+        kinds: bytes | bytearray,
+        answers: list[bytes],
+    ) -> None:
+        """Add a frame for several calls of one program; the spans tell how long they took, in order."""
+        sizes = map(len, answers)
+        numbers = struct.pack(f"<{1 + 2 * len(spans)}I", len(spans), *chain.from_iterable(spans))
+        numbers += struct.pack(f"<{2 * len(calls)}I", *calls, *sizes)
+        self.put(job, program, len(calls), layout.MANY, 0, b"".join([numbers, kinds, *answers]))
 
-    def flush_between_calls(self, job: int, program: int) -> int:
-        """Write everything down after a call that was long, or many short ones; the time on `elapsed_clock`.
-
-        The last call took no more CPU than the process did since it was last looked at.
-        """
-        cpu_ns = cpu_clock()
-        self.times_ns[-1] = min(self.times_ns[-1], cpu_ns - self.flushed_cpu_ns, 0xFFFFFFFF)
-        self.put_many(job, program)
-        self.flush()
-        self.words[layout.SINCE] = self.flushed_cpu_ns
-        return self.flushed_ns
+    def span(self, count: int, elapsed_ns: int) -> Span:
+        """How many calls ended last, and the CPU nanoseconds that each took: no more than the process did."""
+        if elapsed_ns >= layout.FLUSH_NS:
+            elapsed_ns = min(elapsed_ns, cpu_clock() - self.flushed_cpu_ns)
+        return count, min(elapsed_ns // count, 0xFFFFFFFF)
 
     def flush(self) -> None:
         """Write what is pending; a full arena ends the child, and the parent asks again."""

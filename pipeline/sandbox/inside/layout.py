@@ -15,8 +15,9 @@ ARENA_BYTES = 16 << 20
 # Words of the arena's header.
 USED = 0  # bytes of frames written so far
 MARK = 1  # what is running now: job << 40 | program << 20 | call
-SINCE = 2  # CPU nanoseconds of the child when that began, or up to FLUSH_NS earlier; also tells progress
+SINCE = 2  # CPU nanoseconds of the child when that began; in a shared child, or earlier
 STATE = 3  # RUNNING, DONE or FULL
+CALL = 4  # the call that is running, where the mark says IN_CALLS
 HEADER_WORDS = 8
 HEADER = struct.Struct(f"={HEADER_WORDS}Q")
 HEADER_BYTES = HEADER.size
@@ -27,6 +28,10 @@ FLUSH_NS = 1_000_000  # a shared child writes down what it knows this often
 
 # `call` of a mark or a frame that speaks about the program as a whole (compiling, loading).
 WHOLE = 0xFFFFF
+# `call` of a mark: the word CALL says which; or the answers to several calls are being encoded.
+IN_CALLS, SEVERAL = 0xFFFFD, 0xFFFFE
+# `program` of a mark or a frame that speaks about a call, whatever program meets it.
+ANY_PROGRAM = 0xFFFF
 
 FRAME = struct.Struct("<HHIBII")  # job, program, call, kind, cpu_ns, length
 # Kinds of frames.
@@ -35,8 +40,8 @@ PLAIN, RAISED, NOT_COMPILED, EXITED, OUT_OF_MEMORY, REFUSED, NOT_PLAIN, TOO_LARG
 NEEDS_ALONE, SAME_AS, CALL_NEEDS_ALONE, PASSED, FAILED, NEEDS_OWN, MANY = range(100, 107)
 
 # A frame of the kind MANY holds the answers to several calls of one program; its `call` is their number n.
-# Its data: n calls, n times in CPU nanoseconds, n lengths, each "<I"; then n answers, each a byte that says
-# its kind, and its data.
+# Its data: a number m, and m times (how many of the calls, CPU nanoseconds that each took); then, so that
+# equal answers are equal bytes, n calls and n lengths; all these as "<I"; n kinds, each a byte; n answers.
 
 # The parent starts a child with GO and gets ENDED back, over a pipe that no child holds.
 # limit_ns of one call, total CPU ns, wall ns asleep, bytes of request, 1 for a split check,

@@ -9,6 +9,12 @@ from typing import Any
 from pipeline.sandbox.inside import layout
 from pipeline.sandbox.inside.arena import Arena
 
+# What most exceptions are; those that mean something else than their name are not among them.
+_USUAL: dict[type[BaseException], tuple[int, bytes]] = {
+    kind: (layout.RAISED, kind.__name__.encode())
+    for kind in vars(builtins).values()
+    if isinstance(kind, type) and issubclass(kind, Exception) and not issubclass(kind, (MemoryError, OSError))
+}
 _type_name = type.__dict__["__name__"].__get__
 
 
@@ -34,6 +40,9 @@ def raised_beside_others(error: BaseException, arena: Arena) -> tuple[int, bytes
 
     The parent then runs the program that was running in a child of its own, and the others in a fresh one.
     """
+    usual = _USUAL.get(type(error))
+    if usual is not None:
+        return usual
     kind, data = raised(error)
     if kind == layout.OUT_OF_MEMORY:
         arena.flush()

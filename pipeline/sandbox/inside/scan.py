@@ -97,6 +97,8 @@ KEEPING = frozenset(
 )
 KEEPS_NOTHING = frozenset("os json hashlib struct array base64 glob".split())
 _KEEPING_MODULES = sys.stdlib_module_names - OPEN_MODULES - KEEPS_NOTHING
+# `type` makes classes; the others look at the frame that they are called from.
+_NOT_IN_CALLS = frozenset("type dir super".split())
 NEEDS_RESEED = "random"
 NEEDS_LIMIT_RESET = "setrecursionlimit"
 
@@ -182,7 +184,7 @@ class Scan:
         for part in nested(code):
             names.update(part.co_names)
             ops.update(part.co_code[::2])
-        if ops & _ASSIGNS_NAME or "type" in names:
+        if ops & _ASSIGNS_NAME or not names.isdisjoint(_NOT_IN_CALLS):
             return False
         return not self._reaches_out(names, ops, imports=True)
 

@@ -8,80 +8,84 @@ import gc
 import random
 import sys
 import types
+from collections.abc import Callable
+from itertools import islice, repeat
+from typing import Any
 
 from pipeline.sandbox.inside import check, layout, scan, transport
-from pipeline.sandbox.inside.arena import Arena, cpu_clock, elapsed_clock
+from pipeline.sandbox.inside.arena import Arena, Span, cpu_clock, elapsed_clock
+from pipeline.sandbox.inside.calls import Column, SharedCalls, shared_calls
 from pipeline.sandbox.inside.programs import (
     compiled_beside_others,
     namespace,
-    raised,
     raised_beside_others,
 )
 
-ANY_PROGRAM = 0xFFFF
+PROGRAMS_A_BATCH = 16
+CALLS_A_CHUNK = 128
+_RUN_HERE = (scan.ONCE, scan.FRESH)
 
 Wanted = list[int] | None
 ProgramRequest = tuple[int, str, Wanted]
-Column = tuple[int, str]
 # job, entry point, calls, checks, programs; calls and checks share one numbering of columns.
 JobRequest = tuple[int, str, list[Column], list[Column], list[ProgramRequest]]
-CallCode = tuple[int, types.CodeType]
-CheckCode = tuple[int, types.CodeType, set[str]]
-
-_PREFIX = [bytes((kind,)) for kind in range(layout.TOO_LARGE + 1)]
+CheckCode = tuple[int, types.CodeType, set[str], bool]
+Failure = tuple[int, bytes]  # kind of frame, detail
 
 
 def run_shared(jobs: list[JobRequest], arena: Arena, scanner: scan.Scan, max_bytes: int) -> None:
     """Run every program that may share; report the others."""
     gc.disable()  # a neighbour's finalizers must not run, or be paid for, in somebody else's call
     for job, entry_point, calls, checks, programs in jobs:
-        shared_calls = _shared_calls(job, calls, arena, scanner)
+        mine = shared_calls(job, calls, arena, scanner)
         shared_checks = _shared_checks(job, entry_point, checks, arena, scanner)
         seen: dict[object, int] = {}
-        for program, text, wanted in programs:
-            arena.begin(job, program, layout.WHOLE)
-            code = compiled_beside_others(text, "exec")
-            if code is None:
-                arena.put(job, program, layout.WHOLE, layout.NOT_COMPILED)
-                continue
-            tier, resets = scanner.program(code)
-            if tier == scan.LOST:
-                arena.put(job, program, layout.WHOLE, layout.RAISED, 0, b"ModuleNotFoundError")
-                continue
-            if tier == scan.ALONE:
-                arena.put(job, program, layout.WHOLE, layout.NEEDS_ALONE)
-                continue
-            if tier == scan.OWN:
-                arena.put(job, program, layout.WHOLE, layout.NEEDS_OWN)
-                continue
-            if wanted is None:
-                first = seen.setdefault(scan.identity(code), program)
-                if first != program:
-                    arena.put(job, program, layout.WHOLE, layout.SAME_AS, first)
-                    continue
-            mine = shared_calls if wanted is None else [pair for pair in shared_calls if pair[0] in wanted]
-            if tier == scan.ONCE:
-                _run_once(job, program, code, mine, arena, max_bytes)
-            else:
-                _run_fresh(job, program, code, mine, arena, max_bytes, resets)
-            for column, check_code, names in shared_checks:
-                if wanted is None or column in wanted:
-                    _run_check(job, program, code, (column, check_code, names), arena)
+        # Compiling one program after the other keeps the processor's caches warm; one that never ends costs
+        # the others of its batch their code.
+        for at in range(0, len(programs), PROGRAMS_A_BATCH):
+            ready = _ready(job, programs[at : at + PROGRAMS_A_BATCH], seen, arena, scanner)
+            for program, code, wanted, once, resets in ready:
+                if once:
+                    _run_once(job, program, code, mine, wanted, arena, max_bytes)
+                else:
+                    _run_fresh(job, program, code, mine, wanted, arena, max_bytes, resets)
+                for check_code in shared_checks:
+                    if wanted is None or check_code[0] in wanted:
+                        _run_check(job, program, code, check_code, arena, resets)
     arena.flush()
 
 
-def _shared_calls(job: int, calls: list[Column], arena: Arena, scanner: scan.Scan) -> list[CallCode]:
-    shared = []
-    for call, text in calls:
-        arena.begin(job, ANY_PROGRAM, call)
-        code = compiled_beside_others(text, "eval")
+def _ready(
+    job: int, programs: list[ProgramRequest], seen: dict[object, int], arena: Arena, scanner: scan.Scan
+) -> list[tuple[int, types.CodeType, Wanted, bool, bool]]:
+    """(program, code, columns, whether to load it once, whether it resets) of those to run here.
+
+    seen: programs of the job that are to meet all columns, by what makes them the same.
+    """
+    compiled = []
+    for program, text, wanted in programs:
+        arena.begin(job, program, layout.WHOLE)
+        code = compiled_beside_others(text, "exec")
         if code is None:
-            arena.put(job, ANY_PROGRAM, call, layout.NOT_COMPILED)
-        elif scanner.call(code):
-            shared.append((call, code))
+            arena.put(job, program, layout.WHOLE, layout.NOT_COMPILED)
         else:
-            arena.put(job, ANY_PROGRAM, call, layout.CALL_NEEDS_ALONE)
-    return shared
+            compiled.append((program, code, wanted))
+    ready = []
+    for program, code, wanted in compiled:
+        arena.begin(job, program, layout.WHOLE)
+        tier, resets = scanner.program(code)
+        alike = tier in _RUN_HERE and wanted is None
+        first = seen.setdefault(scan.identity(code), program) if alike else program
+        if tier == scan.LOST:
+            arena.put(job, program, layout.WHOLE, layout.RAISED, 0, b"ModuleNotFoundError")
+        elif tier not in _RUN_HERE:
+            needs = layout.NEEDS_ALONE if tier == scan.ALONE else layout.NEEDS_OWN
+            arena.put(job, program, layout.WHOLE, needs)
+        elif first != program:
+            arena.put(job, program, layout.WHOLE, layout.SAME_AS, first)
+        else:
+            ready.append((program, code, wanted, tier == scan.ONCE, resets))
+    return ready
 
 
 def _shared_checks(
@@ -89,23 +93,28 @@ def _shared_checks(
 ) -> list[CheckCode]:
     shared = []
     for column, text in checks:
-        arena.begin(job, ANY_PROGRAM, column)
+        arena.begin(job, layout.ANY_PROGRAM, column)
         code = compiled_beside_others(text, "exec")
         if code is None:
-            arena.put(job, ANY_PROGRAM, column, layout.NOT_COMPILED)
-        elif scanner.program(code)[0] in (scan.ONCE, scan.FRESH):
-            shared.append((column, code, check.wanted_names(code, entry_point)))
+            arena.put(job, layout.ANY_PROGRAM, column, layout.NOT_COMPILED)
+            continue
+        tier, resets = scanner.program(code)
+        if tier in _RUN_HERE:
+            shared.append((column, code, check.wanted_names(code, entry_point), resets))
         else:
-            arena.put(job, ANY_PROGRAM, column, layout.CALL_NEEDS_ALONE)
+            arena.put(job, layout.ANY_PROGRAM, column, layout.CALL_NEEDS_ALONE)
     return shared
 
 
-def _run_check(job: int, program: int, code: types.CodeType, column: CheckCode, arena: Arena) -> None:
+def _run_check(
+    job: int, program: int, code: types.CodeType, column: CheckCode, arena: Arena, program_resets: bool
+) -> None:
     """One check about a freshly loaded program; both passed the scan."""
-    index, check_code, names = column
+    index, check_code, names, check_resets = column
     now = arena.begin(job, program, index)
     limit = sys.getrecursionlimit()
-    random.seed(0)
+    if program_resets or check_resets:
+        random.seed(0)
     space = namespace()
     try:
         exec(code, space)
@@ -115,22 +124,24 @@ def _run_check(job: int, program: int, code: types.CodeType, column: CheckCode, 
     sys.setrecursionlimit(limit)
     space.clear()
     arena.put(job, program, index, kind, cpu_clock() - now, data)
-    arena.flush()
+    if elapsed_clock() - arena.flushed_ns >= layout.FLUSH_NS:
+        arena.flush()
 
 
 def _run_once(
     job: int,
     program: int,
     code: types.CodeType,
-    calls: list[CallCode],
+    calls: SharedCalls,
+    wanted: Wanted,
     arena: Arena,
     max_bytes: int,
 ) -> None:
-    """Load once, run all calls: the inner loop of the whole machine, hence few function calls."""
+    """Load once, run all calls: the inner loop of the whole machine.
+
+    The clock is read, and answers are encoded and written, after as many calls as take about FLUSH_NS.
+    """
     space = namespace()
-    words, columns, times_ns, answers = arena.words, arena.calls, arena.times_ns, arena.answers
-    clock, plain, prefix, flush_ns = elapsed_clock, transport.plain, _PREFIX, layout.FLUSH_NS
-    base = job << 40 | program << 20
     now = arena.begin(job, program, layout.WHOLE)
     try:
         exec(code, space)
@@ -138,62 +149,124 @@ def _run_once(
         kind, data = raised_beside_others(error, arena)
         arena.put(job, program, layout.WHOLE, kind, cpu_clock() - now, data)
         return
-    now = clock()
-    for call, call_code in calls:
-        words[1] = base | call
-        try:
-            kind, data = plain(eval(call_code, space), max_bytes)
-        except BaseException as error:
-            kind, data = _failure(job, program, error, arena)
-        after = clock()
-        columns.append(call)
-        times_ns.append(after - now)
-        answers.append(prefix[kind] + data)
-        now = after if after - arena.flushed_ns < flush_ns else arena.flush_between_calls(job, program)
-    arena.put_many(job, program)
+    columns, functions = calls.columns, calls.functions(space)
+    if wanted is not None:
+        kept = [index for index, column in enumerate(columns) if column in wanted]
+        columns, functions = [columns[index] for index in kept], [functions[index] for index in kept]
+    while columns:
+        spans, values, failed = _called(job, program, columns, functions, arena)
+        arena.words[layout.MARK] = job << 40 | program << 20 | layout.SEVERAL
+        done = columns[: len(values)]
+        kinds, answers = _encoded(job, program, done, values, arena, max_bytes)
+        for index, (kind, data) in failed.items():
+            kinds[index], answers[index] = kind, data
+        arena.put_many(job, program, spans, done, kinds, answers)
+        if elapsed_clock() - arena.flushed_ns >= layout.FLUSH_NS:
+            arena.flush()
+        columns, functions = columns[len(done) :], functions[len(done) :]
     space.clear()
+
+
+def _called(
+    job: int,
+    program: int,
+    columns: list[int],
+    functions: list[Callable[[], Any]],
+    arena: Arena,
+) -> tuple[list[Span], list[Any], dict[int, Failure]]:
+    """(times, values, failures by position) of calls that took FLUSH_NS together, or of all."""
+    words, clock = arena.words, elapsed_clock
+    spans: list[Span] = []
+    values: list[Any] = []
+    failed: dict[int, Failure] = {}
+    append = values.append
+    words[layout.CALL] = columns[0]
+    words[layout.MARK] = job << 40 | program << 20 | layout.IN_CALLS
+    pairs = zip(columns, functions, strict=True)
+    since = before = clock()
+    size = 1  # how long calls take is not known yet
+    while len(values) < len(columns) and before - since < layout.FLUSH_NS:
+        done = len(values)
+        for words[layout.CALL], function in islice(pairs, size):
+            try:
+                append(function())
+            except BaseException as error:
+                failed[len(values)] = raised_beside_others(error, arena)
+                append(None)
+        after = clock()
+        spans.append(arena.span(len(values) - done, after - before))
+        size = min(max(layout.FLUSH_NS // (after - before + 1), 1), CALLS_A_CHUNK)
+        before = after
+    return spans, values, failed
+
+
+def _encoded(
+    job: int, program: int, calls: list[int], values: list[Any], arena: Arena, max_bytes: int
+) -> tuple[bytearray, list[bytes]]:
+    """(kinds, answers) of the values of calls."""
+    try:
+        answers = list(map(transport.dumps, values, repeat(2)))
+        if max(map(len, answers)) <= max_bytes:
+            return bytearray(len(values)), answers
+    except (ValueError, MemoryError):
+        pass
+    kinds, answers = bytearray(), []
+    for index, call in enumerate(calls):
+        # What ends with a value, such as a generator, runs on its call's account.
+        arena.words[layout.MARK] = job << 40 | program << 20 | call
+        try:
+            kind, data = transport.plain(values[index], max_bytes)
+            values[index] = None
+        except BaseException as error:
+            kind, data = raised_beside_others(error, arena)
+        kinds.append(kind)
+        answers.append(data)
+    return kinds, answers
 
 
 def _run_fresh(
     job: int,
     program: int,
     code: types.CodeType,
-    calls: list[CallCode],
+    calls: SharedCalls,
+    wanted: Wanted,
     arena: Arena,
     max_bytes: int,
     resets: bool,
 ) -> None:
     """Load anew for every call."""
     limit = sys.getrecursionlimit()
+    spans: list[Span] = []
+    done: list[int] = []
+    kinds = bytearray()
+    answers: list[bytes] = []
     now = elapsed_clock()
-    for call, call_code in calls:
+    for call, call_code in zip(calls.columns, calls.codes, strict=True):
+        if wanted is not None and call not in wanted:
+            continue
         arena.words[layout.MARK] = job << 40 | program << 20 | call
         if resets:
             random.seed(0)
         space = namespace()
         try:
             exec(code, space)
-            kind, data = transport.plain(eval(call_code, space), max_bytes)
+            kind, data = transport.plain(types.FunctionType(call_code, space)(), max_bytes)
         except BaseException as error:
-            kind, data = _failure(job, program, error, arena)
+            kind, data = raised_beside_others(error, arena)
         if resets:
             sys.setrecursionlimit(limit)
         space.clear()
         after = elapsed_clock()
-        arena.calls.append(call)
-        arena.times_ns.append(after - now)
-        arena.answers.append(_PREFIX[kind] + data)
-        late = after - arena.flushed_ns >= layout.FLUSH_NS
-        now = arena.flush_between_calls(job, program) if late else after
-    arena.put_many(job, program)
-
-
-def _failure(job: int, program: int, error: BaseException, arena: Arena) -> tuple[int, bytes]:
-    """As `raised_beside_others`, for one of many calls."""
-    kind, data = raised(error)
-    if kind == layout.OUT_OF_MEMORY:
-        arena.put_many(job, program)
-    return raised_beside_others(error, arena) if kind == layout.OUT_OF_MEMORY else (kind, data)
+        spans.append(arena.span(1, after - now))
+        done.append(call)
+        kinds.append(kind)
+        answers.append(data)
+        now = after
+        if after - arena.flushed_ns >= layout.FLUSH_NS:
+            arena.put_many(job, program, spans, done, kinds, answers)
+            arena.flush()
+            spans, done, kinds, answers, now = [], [], bytearray(), [], arena.flushed_ns
+    arena.put_many(job, program, spans, done, kinds, answers)
 
 
 def run_expressions(texts: list[str], arena: Arena, scanner: scan.Scan, max_bytes: int) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 from pipeline.sandbox.inside.layout import NOT_PLAIN, PLAIN, TOO_LARGE
 
 MAX_DEPTH = 90
-_dumps: Callable[[Any, int], bytes] = marshal.dumps
+dumps: Callable[[Any, int], bytes] = marshal.dumps
 
 _LEAVES = frozenset([int, float, str, bool, bytes, complex, type(None), type(Ellipsis)])
 _MAPPINGS: dict[type, str] = {
@@ -45,7 +45,7 @@ class Opaque(Exception):
 def plain(value: object, max_bytes: int) -> tuple[int, bytes]:
     """(kind of frame, bytes), for a value that cannot hold a bytearray."""
     try:
-        raw = _dumps(value, 2)
+        raw = dumps(value, 2)
     except ValueError:
         return careful(value, max_bytes)
     return (PLAIN, raw) if len(raw) <= max_bytes else (TOO_LARGE, b"")
@@ -54,7 +54,7 @@ def plain(value: object, max_bytes: int) -> tuple[int, bytes]:
 def careful(value: object, max_bytes: int) -> tuple[int, bytes]:
     """(kind of frame, bytes), for any value."""
     try:
-        raw = _dumps(_tree(value, 0), 2)
+        raw = dumps(_tree(value, 0), 2)
     except Opaque:
         return NOT_PLAIN, b""
     except (ValueError, RecursionError):

@@ -160,19 +160,21 @@ def _watch(
 ) -> tuple[int, int, int, int]:
     """Wait for the child's end, and bring it about when it is over a limit; what ENDED is made of.
 
-    A call that begins is progress where programs share the child: the scan keeps them from the arena. A
-    program alone could write there that it began just now, for ever: only its CPU clock is believed.
+    Where programs share the child, a new mark says that a call has begun since the last look, and it is given
+    its limit from now on: the scan keeps programs from the arena. A program alone could write there that it
+    began just now, for ever: only its CPU clock is believed.
     """
-    tick_ms = min(max(limit_ns / 8e6, MIN_TICK_MS), MAX_TICK_MS)
-    since, reason = 0, 0
+    looks = 16 if shared else 8  # before a call is over its limit
+    tick_ms = min(max(limit_ns / looks / 1e6, MIN_TICK_MS), MAX_TICK_MS)
+    running, began_ns, reason = (-1, -1), 0, 0
     with Pidfd(pid) as child:
         while not child.poller.poll(tick_ms):
             cpu_ns = child.cpu_ns()
-            _, _, started_ns = struct.unpack_from("=QQQ", arena)
-            if shared and started_ns != since:
-                since = started_ns
+            _, mark, since_ns, _, call = struct.unpack_from("=QQQQQ", arena)
+            if shared and running != (mark, call):
+                running, began_ns = (mark, call), cpu_ns
                 stillness.end(cpu_ns)
-            if cpu_ns - started_ns > limit_ns or cpu_ns > total_ns:
+            if cpu_ns - max(began_ns, since_ns) > limit_ns or cpu_ns > total_ns:
                 reason = OVER_CPU
             elif stillness.is_too_long(cpu_ns):
                 reason = OVER_WALL
