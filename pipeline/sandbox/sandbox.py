@@ -22,7 +22,7 @@ from pipeline.sandbox.zygote import Outcome, Request, Zygote, read_frames
 T = TypeVar("T")
 Conversation = Generator[Request, Outcome, T]
 
-PROGRAMS_A_GROUP = 192
+PROGRAMS_A_GROUP = 384
 CHARACTERS_A_GROUP = 1_000_000
 WORKER_PACKAGES = ("line_profiler", "typing_extensions")
 

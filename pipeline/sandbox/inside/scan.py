@@ -30,7 +30,6 @@ import opcode
 import sys
 import types
 import typing
-from collections.abc import Iterator
 from importlib.machinery import PathFinder
 
 ONCE, FRESH, ALONE, OWN, LOST = range(5)
@@ -127,6 +126,13 @@ _DEFINES = _ops("""
 """)
 
 
+_DEFINES_BYTES = bytes(sorted(_DEFINES))
+# Opcodes that tell the scan nothing.
+_DULL_BYTES = bytes(
+    set(range(256)) - (_IMPORTS | _PATTERNS | _MAKES_CLASSES | _ASSIGNS_ATTRIBUTE | _ASSIGNS_NAME)
+)
+
+
 def _closed_with_imports() -> frozenset[str]:
     """Names closed to a program that imports: other modules, and what is mutable in the open ones."""
     closed = set(CLOSED_ATTRIBUTES)
@@ -153,14 +159,11 @@ class Scan:
         self.loaded = frozenset(name for name in sys.modules if name[:1] != "_")
         self.closed_with_imports = self.closed | _closed_with_imports()
         self.found: dict[str, bool] = {}
+        self.plain: set[str] = set()  # names that reach nothing by their looks
 
     def program(self, code: types.CodeType) -> tuple[int, bool]:
         """(the answer; whether random and the recursion limit must be reset around calls)."""
-        names: set[str] = set()
-        ops: set[int] = set()
-        for part in nested(code):
-            names.update(part.co_names)
-            ops.update(part.co_code[::2])
+        names, ops = _names_and_ops(code)
         imports = bool(ops & _IMPORTS)
         if self._reaches_out(names, ops, imports):
             if imports and self._is_lost(code):
@@ -173,17 +176,13 @@ class Scan:
                 idle = idle_names(code, known) if imports else set()
                 return (ALONE if _keeps_outside(names - idle - private, ops) else OWN), True
         resets = NEEDS_RESEED in names or NEEDS_LIMIT_RESET in names
-        defines_only = _DEFINES.issuperset(code.co_code[::2])
+        defines_only = not code.co_code[::2].translate(None, _DEFINES_BYTES)
         keeps = not defines_only or ops & _ASSIGNS_ATTRIBUTE or ops & _ASSIGNS_GLOBAL
         return (FRESH if keeps or resets else ONCE), resets
 
     def call(self, code: types.CodeType) -> bool:
         """Whether a call expression may run next to programs that share a process."""
-        names: set[str] = set()
-        ops: set[int] = set()
-        for part in nested(code):
-            names.update(part.co_names)
-            ops.update(part.co_code[::2])
+        names, ops = _names_and_ops(code)
         if ops & _ASSIGNS_NAME or not names.isdisjoint(_NOT_IN_CALLS):
             return False
         return not self._reaches_out(names, ops, imports=True)
@@ -213,12 +212,13 @@ class Scan:
             return True
         if imports and (ops & _ASSIGNS_ATTRIBUTE or self._could_fill_caches(names, ops)):
             return True
-        for name in names:
+        for name in names - self.plain:
             if name[:1] == "_" or not name:
                 if name not in OPEN_UNDERSCORED:
                     return True
             elif "." in name and name not in OPEN_MODULES:
                 return True
+            self.plain.add(name)
         return False
 
     def _could_fill_caches(self, names: set[str], ops: set[int]) -> bool:
@@ -241,12 +241,19 @@ def _is_abstract(value: object) -> bool:
     return isinstance(value, abc.ABCMeta) or isinstance(getattr(value, "__origin__", None), abc.ABCMeta)
 
 
-def nested(code: types.CodeType) -> Iterator[types.CodeType]:
+def _names_and_ops(code: types.CodeType) -> tuple[set[str], set[int]]:
+    """All names, and the opcodes that matter, of a code object and what is defined in it."""
+    parts = nested(code)
+    ops = b"".join([part.co_code[::2] for part in parts]).translate(None, _DULL_BYTES)
+    return set().union(*[part.co_names for part in parts]), set(ops)
+
+
+def nested(code: types.CodeType) -> list[types.CodeType]:
     """The code object and all that are defined in it."""
-    yield code
-    for constant in code.co_consts:
-        if type(constant) is types.CodeType:
-            yield from nested(constant)
+    found = [code]
+    for part in found:
+        found += [constant for constant in part.co_consts if type(constant) is types.CodeType]
+    return found
 
 
 def private_names(code: types.CodeType) -> set[str]:

@@ -164,23 +164,25 @@ def _watch(
     its limit from now on: the scan keeps programs from the arena. A program alone could write there that it
     began just now, for ever: only its CPU clock is believed.
     """
-    looks = 16 if shared else 8  # before a call is over its limit
-    tick_ms = min(max(limit_ns / looks / 1e6, MIN_TICK_MS), MAX_TICK_MS)
-    running, began_ns, reason = (-1, -1), 0, 0
+    tick_ms = min(max(limit_ns / 8e6, MIN_TICK_MS), MAX_TICK_MS)
+    running, began_ns, reason, wait_ms = (-1, -1), 0, 0, tick_ms
     with Pidfd(pid) as child:
-        while not child.poller.poll(tick_ms):
+        while not child.poller.poll(wait_ms):
             cpu_ns = child.cpu_ns()
             _, mark, since_ns, _, call = struct.unpack_from("=QQQQQ", arena)
             if shared and running != (mark, call):
                 running, began_ns = (mark, call), cpu_ns
                 stillness.end(cpu_ns)
-            if cpu_ns - max(began_ns, since_ns) > limit_ns or cpu_ns > total_ns:
+            left_ns = min(limit_ns - (cpu_ns - max(began_ns, since_ns)), total_ns - cpu_ns)
+            if left_ns < 0:
                 reason = OVER_CPU
             elif stillness.is_too_long(cpu_ns):
                 reason = OVER_WALL
             if reason:
                 os.kill(pid, signal.SIGKILL)
                 break
+            # What has just begun may have ended soon; all else cannot be over its limit before.
+            wait_ms = min(max(left_ns / 1e6, 1.0), tick_ms if began_ns == cpu_ns else MAX_TICK_MS)
     code, cpu_ns, peak_bytes = _reap(pid)
     return reason or code, cpu_ns, peak_bytes, 0
 
