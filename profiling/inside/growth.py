@@ -1,9 +1,12 @@
 """Inputs that are large enough to tell solutions apart, and no larger: a ladder of sizes, climbed together.
 
-All calls and shapes climb in step while they are cheap; then the costliest one of the moment (the others may
-leave early, or be trivial) takes the next step. A rung counts only if every program returns the same value on
-it. Climbing ends when the fastest program takes long enough, or one is about to take too long, or they
-disagree.
+All calls and shapes climb in step while they are cheap; then the first on which no program leaves early takes
+the next steps. A rung counts only if every program returns
+the same value on it. Climbing ends when the fastest program takes long enough, or one is about to take too
+long, or they disagree.
+
+Where no program takes longer on larger inputs, what is measured on one input says nothing about another: of
+two ways to tell a leap year, each is the faster in some years. Then there is no workload.
 """
 
 import math
@@ -11,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from profiling.inside.programs import Arguments, Program, Value, calls, is_lazy
-from profiling.inside.timing import OutOfTime, clock_ns, cpu_alarm, one_call, strides
+from profiling.inside.timing import QUICK_S, OutOfTime, clock_ns, cpu_alarm, least_s, one_call, strides
 from profiling.inside.values import agree
 
 # Why climbing ended.
@@ -20,9 +23,15 @@ COSTLY = "costly"  # the next rung would cost more than allowed
 DISAGREE = "disagree"  # two programs returned different values on the next rung
 ERROR = "error"  # a program raised on the next rung
 LARGEST = "largest"  # inputs grow no further
+FLAT = "flat"  # nothing takes longer on larger inputs
 AS_WRITTEN = "as_written"  # the shape of a call that did not grow
 STEPS_TOGETHER = 24
 LEAST_FACTOR = 1.1
+# Times of a program at the same size that differ by less say nothing about the call and the shape: a busy
+# machine must not choose between them.
+ALIKE = 2.5
+# Time on the largest input over time as written. More digits alone make arithmetic on integers cost triple.
+GROWN = 4.0
 
 
 @dataclass(frozen=True)
@@ -55,16 +64,6 @@ class Rung:
     expected: Value
     lazy: tuple[bool, ...]
 
-    @property
-    def cost(self) -> float:
-        """Seconds: between the middle program's and the mean ones; all means are geometric.
-
-        The middle: one that is slow at everything must not choose the shape alone. The mean: one that leaves
-        early where all others work must be noticed.
-        """
-        logs = sorted(math.log(max(taken, 1e-9)) for taken in self.seconds)
-        return math.exp((logs[len(logs) // 2] + sum(logs) / len(logs)) / 2)
-
     def load(self, limits: Limits) -> float:
         """Cost in units of what is allowed; above 1 is too much."""
         round_s = sum(
@@ -95,42 +94,62 @@ class Ground:
 
 @dataclass(frozen=True)
 class Ladder:
-    """The rungs of one call and shape, small to large, and why there are no more (empty while it climbs)."""
+    """The rungs of one call and shape, small to large, and why there are no more (empty while it climbs).
 
+    place: among all ladders, before any has been climbed.
+    """
+
+    place: int
     ground: Ground
     shape: str
     rungs: tuple[Rung, ...]
     ended: str
 
-    def near(self, size: int) -> Rung:
-        """The rung whose size is nearest."""
-        return min(self.rungs, key=lambda rung: abs(rung.size - size))
+    def at(self, size: float) -> tuple[float, ...]:
+        """Seconds of each program at `size`, on a straight line of logarithms between two rungs."""
+        reached = (place for place, rung in enumerate(self.rungs) if rung.size >= size)
+        above = next(reached, len(self.rungs) - 1)
+        lower, upper = self.rungs[max(above - 1, 0)], self.rungs[above]
+        if upper.size == lower.size:
+            return upper.seconds
+        share = min(1.0, math.log(size / lower.size) / math.log(upper.size / lower.size))
+        return tuple(a ** (1 - share) * b**share for a, b in zip(lower.seconds, upper.seconds, strict=True))
 
 
 def climb(grounds: Sequence[Ground]) -> list[Ladder] | str:
-    """The ladders of all calls and shapes, the costliest (and then the earliest) first.
+    """The ladders of all calls and shapes, the one to measure on first; or why there is none.
 
     The first rung of every ladder is the call as the test wrote it. Calls on which the programs do not even
-    agree so are left out; if none is left, the first one's reason comes back instead.
+    agree so are left out.
     """
     ladders: list[Ladder] = []
-    refused = ""
+    refused = FLAT
     for ground in grounds:
         first = _rung(ground, AS_WRITTEN, ground.natural, ground.enlarge(AS_WRITTEN, ground.natural))
         if isinstance(first, str):
-            refused = refused or first
-        elif not ground.shapes:
-            ladders.append(Ladder(ground, AS_WRITTEN, (first,), LARGEST))
+            refused = f"{AS_WRITTEN}_{first}"
         else:
-            ladders += [Ladder(ground, shape, (first,), "") for shape in ground.shapes]
+            start = len(ladders)
+            ladders += [
+                Ladder(start + i, ground, shape, (first,), "") for i, shape in enumerate(ground.shapes)
+            ]
+    ladders = _climbed(ladders)
+    chosen = next((ladder for ladder in ladders if _grows(ladder)), None)
+    if chosen is None:
+        return FLAT if ladders else refused
+    return [chosen, *(ladder for ladder in ladders if ladder is not chosen)]
+
+
+def _climbed(ladders: list[Ladder]) -> list[Ladder]:
+    """At their tops, the best to measure on first."""
     if not ladders:
-        return refused
+        return []
     for _ in range(STEPS_TOGETHER):
         ladders = [_stepped(ladder) for ladder in ladders]
         if all(ladder.ended for ladder in ladders) or _ripe(ladders):
             break
-    # Which one is the costliest is asked at every step: one disturbed measurement must not decide it.
-    while (ladders := _costliest_first(ladders))[0].ended not in (ENOUGH, COSTLY):
+    # Which one is best is asked at every step: one disturbed measurement must not decide it.
+    while (ladders := _best_first(ladders))[0].ended not in (ENOUGH, COSTLY):
         climbing = next((place for place, ladder in enumerate(ladders) if not ladder.ended), None)
         if climbing is None:
             break
@@ -138,15 +157,51 @@ def climb(grounds: Sequence[Ground]) -> list[Ladder] | str:
     return ladders
 
 
-def _costliest_first(ladders: Sequence[Ladder]) -> list[Ladder]:
-    """Sorted by cost at the same size: the largest that all ladders reached but those that came to nothing.
+def _best_first(ladders: Sequence[Ladder]) -> list[Ladder]:
+    """Sorted by cost at the same size, but first of all the earliest on which no program gets away with less.
 
-    At their tops they cannot be compared: where a slow program leaves early, the others climb far higher.
+    At their tops they cannot be compared: where a slow program leaves early, the others climb far higher. The
+    same size is the largest that all reached but those that came to nothing.
     """
-    least = max(ladder.rungs[-1].cost for ladder in ladders) / 10
-    size = min(ladder.rungs[-1].size for ladder in ladders if ladder.rungs[-1].cost >= least)
-    return sorted(
-        ladders, key=lambda ladder: (ladder.rungs[-1].cost >= least, ladder.near(size).cost), reverse=True
+    tops = [_cost(ladder.rungs[-1].seconds) for ladder in ladders]
+    size = min(
+        ladder.rungs[-1].size for ladder, top in zip(ladders, tops, strict=True) if top >= max(tops) / 10
+    )
+    seconds = {ladder.place: ladder.at(size) for ladder in ladders}
+    longest = [max(taken) for taken in zip(*seconds.values(), strict=True)]
+
+    def rank(ladder: Ladder) -> tuple[bool, float]:
+        taken = seconds[ladder.place]
+        if all(ALIKE * own >= most for own, most in zip(taken, longest, strict=True)):
+            return False, ladder.place
+        return True, -_cost(taken)
+
+    return sorted(ladders, key=rank)
+
+
+def _cost(seconds: Sequence[float]) -> float:
+    """Seconds: between the middle program's and the mean ones; all means are geometric.
+
+    The middle: one that is slow at everything must not choose the shape alone. The mean: one that leaves
+    early where all others work must be noticed.
+    """
+    logs = sorted(math.log(max(taken, 1e-9)) for taken in seconds)
+    return math.exp((logs[len(logs) // 2] + sum(logs) / len(logs)) / 2)
+
+
+def _grows(ladder: Ladder) -> bool:
+    """Whether some program takes longer at the top than at the bottom."""
+    ground, first, top = ladder.ground, ladder.rungs[0], ladder.rungs[-1]
+    if top is first:
+        return False
+    if any(
+        after > max(QUICK_S, GROWN * before) for before, after in zip(first.seconds, top.seconds, strict=True)
+    ):
+        return True
+    before, after = (ground.enlarge(rung.shape, rung.size) for rung in (first, top))
+    return any(
+        least_s(calls(program, after, lazy=lazy)) > GROWN * least_s(calls(program, before, lazy=lazy))
+        for program, lazy in zip(ground.programs, top.lazy, strict=True)
     )
 
 

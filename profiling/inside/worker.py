@@ -112,7 +112,7 @@ def _grow(
         )
     ladders = climb(grounds)
     if isinstance(ladders, str):
-        answer["ended"] = f"as_written_{ladders}"
+        answer["ended"] = ladders
         return
     chosen = ladders[0]
     answer["ended"] = chosen.ended

@@ -80,8 +80,8 @@ def test_one_burst_of_the_machine_does_not_choose_the_workload(burst_at):
 
 
 def test_growth_stops_where_solutions_part():
-    right = "def f(n):\n    return n % 2\n"
-    wrong_above_a_hundred = "def f(n):\n    return n % 2 if n < 100 else 7\n"
+    right = "def f(n):\n    return len([i for i in range(n) if i % 2])\n"
+    wrong_above_a_hundred = right.replace("return", "return 7 if n > 100 else")
     found = measured(right, wrong_above_a_hundred, calls=("f(3)",))
     assert found.workload.size < 100
     assert found.dropped == {}
@@ -100,6 +100,21 @@ def test_solutions_that_never_agree_have_no_workload_and_no_claim():
     assert found.workload is None
     assert found.ended == "as_written_disagree"
     assert found.claim(0, 1) is None
+
+
+@pytest.mark.parametrize("call", ["f(2000)", "f(2.5)"])
+def test_what_takes_no_longer_on_larger_inputs_is_not_measured(call):
+    # Each of the two is faster on some inputs, whatever their size.
+    one = "def f(n):\n    return True if n % 4 == 0 else n % 6 == 0\n"
+    other = "def f(n):\n    return True if n % 6 == 0 else n % 4 == 0\n"
+    found = measured(one, other, calls=(call,))
+    assert (found.workload, found.ended, found.claim(0, 1)) == (None, "flat", None)
+
+
+def test_constant_against_growing_time_is_measured():
+    formula = "def f(n):\n    return n * (n - 1) // 2\n"
+    bits = "def f(n):\n    k = n\n    while k:\n        k //= 2\n    return n * (n - 1) // 2\n"
+    assert measured(formula, bits, calls=("f(3)",)).claim(1, 0).certified(1.05)
 
 
 def test_a_rewrite_must_agree_on_the_check_workloads_too():
