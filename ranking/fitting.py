@@ -1,7 +1,6 @@
-"""Fits the default ranker's weights on tasks with known answers; never on what it is judged by.
+"""Fits the default ranker's probabilities on tasks with known answers; never on what it is judged by.
 
-Draws of one task are not independent: every task weighs the same whatever its number of cases, and what the
-second and third model learn from are scores by an order that did not see the case's task (inner folds).
+Draws of one task are not independent: every task weighs the same whatever its number of cases.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,11 +21,9 @@ from ranking.model import (
     test_features,
 )
 
-ORDER_PENALTY = 0.01  # per squared weight of standardized features, against a mean loss per task of about 1
-CONFIDENCE_PENALTY = 0.003
+CONFIDENCE_PENALTY = 0.003  # per squared weight of standardized features, against a mean loss of about 1
 VALIDITY_PENALTY = 0.003
 FOLDS = 10
-INNER_FOLDS = 5
 CASES_PER_BATCH = 64
 
 
@@ -75,18 +72,12 @@ def cross_fitted(cases: Sequence[Case], n_folds: int = FOLDS) -> Calibration:
 
 def fit(parts: Sequence[Prepared], left_out: frozenset[str] = frozenset()) -> Model:
     """The model fitted on every case whose task is not left out."""
-    tasks = sorted({task for part in parts for task in part.task_ids} - left_out)
-    order = _fit_order(parts, frozenset(tasks))
-    unseen_orders: dict[str, Floats] = {}
-    for fold in range(INNER_FOLDS):
-        held_out = frozenset(tasks[fold::INNER_FOLDS])
-        unseen_orders |= dict.fromkeys(held_out, _fit_order(parts, frozenset(tasks) - held_out))
-    confidence = _fit_logistic(parts, unseen_orders, _confidence_rows, CONFIDENCE_PENALTY)
+    confidence = _fit_logistic(parts, left_out, _confidence_rows, CONFIDENCE_PENALTY)
 
     def validity_rows(part: Prepared, scores: Floats) -> Rows:
         return _validity_rows(part, scores, confidence)
 
-    return Model(order, confidence, _fit_logistic(parts, unseen_orders, validity_rows, VALIDITY_PENALTY))
+    return Model(confidence, _fit_logistic(parts, left_out, validity_rows, VALIDITY_PENALTY))
 
 
 Rows = tuple[Floats, Bools, Floats, Ints]  # features, outcome, weight, case
@@ -105,47 +96,6 @@ def _prepare(cases: Sequence[Case]) -> Prepared:
     return Prepared(
         tuple(case.task_id for case in cases), batch, evidence(batch), correct, valid, known & batch.is_test
     )
-
-
-def _fit_order(parts: Sequence[Prepared], tasks: frozenset[str]) -> Floats:
-    """Conditional logit: probability on the right classes, in cases that have right and wrong ones."""
-    features, right, groups, weights = _order_rows(parts, tasks)
-    starts = np.flatnonzero(np.diff(groups, prepend=-1))
-    mean = np.add.reduceat(features, starts) / np.diff(starts, append=len(groups))[:, None]
-    centered = features - mean[groups]
-    scale = np.sqrt((centered**2).mean(axis=0)) + 1e-9
-    rows = centered / scale
-
-    def loss(beta: Floats) -> tuple[float, Floats]:
-        scores = rows @ beta
-        likelihood = np.exp(scores - np.maximum.reduceat(scores, starts)[groups])
-        total = np.add.reduceat(likelihood, starts)
-        on_right = np.maximum(np.add.reduceat(likelihood * right, starts), 1e-300)
-        pull = likelihood / total[groups] - likelihood * right / on_right[groups]
-        gradient = (pull * weights[groups]) @ rows + 2 * ORDER_PENALTY * beta
-        return float(weights @ np.log(total / on_right) + ORDER_PENALTY * beta @ beta), gradient
-
-    found = minimize(loss, np.zeros(rows.shape[1]), jac=True, method="L-BFGS-B")
-    return np.asarray(found.x / scale)
-
-
-def _order_rows(parts: Sequence[Prepared], tasks: frozenset[str]) -> tuple[Floats, Floats, Ints, Floats]:
-    """Of each class: features, how much of it is right, its case; and each case's weight."""
-    features, right, lengths, names = [], [], [], []
-    for part in parts:
-        grouped, count = part.found.grouped, part.batch.solution_count
-        right_samples = ((count * part.correct)[:, None, :] * grouped.alike).sum(axis=2)
-        right_share = right_samples / np.maximum(grouped.samples, 1)
-        for index, task in enumerate(part.task_ids):
-            is_first = grouped.is_first[index]
-            share = right_share[index][is_first]
-            if task in tasks and share.any() and not (share == 1).all():
-                features.append(part.found.features[index][is_first])
-                right.append(share)
-                lengths.append(len(share))
-                names.append(task)
-    groups = np.repeat(np.arange(len(lengths)), lengths)
-    return np.concatenate(features), np.concatenate(right), groups, _one_a_task(names)
 
 
 def _confidence_rows(part: Prepared, scores: Floats) -> Rows:
@@ -169,18 +119,15 @@ def _validity_rows(part: Prepared, scores: Floats, confidence: Logistic) -> Rows
 
 def _fit_logistic(
     parts: Sequence[Prepared],
-    orders: dict[str, Floats],
+    left_out: frozenset[str],
     rows_of: Callable[[Prepared, Floats], Rows],
     penalty: float,
 ) -> Logistic:
     found: list[tuple[Floats, Bools, Floats]] = []
     names: list[str] = []
     for part in parts:
-        seen = [index for index, task in enumerate(part.task_ids) if task in orders]
-        weights = np.stack(
-            [orders.get(task, np.zeros(part.found.features.shape[2])) for task in part.task_ids]
-        )
-        features, outcome, share, case = rows_of(part, order_scores(part.batch, part.found, weights))
+        seen = [index for index, task in enumerate(part.task_ids) if task not in left_out]
+        features, outcome, share, case = rows_of(part, order_scores(part.batch, part.found))
         kept = np.isin(case, seen)
         found.append((features[kept], outcome[kept], share[kept]))
         names += [part.task_ids[index] for index in case[kept]]
@@ -205,8 +152,8 @@ def _logistic(features: Floats, outcome: Floats, weight: Floats, penalty: float)
     return Logistic(float(beta[0] - weights @ center), weights)
 
 
-def _one_a_task(names: Sequence[str], share: Floats | None = None) -> Floats:
+def _one_a_task(names: Sequence[str], share: Floats) -> Floats:
     """Weights that make every task's rows weigh the same together, and all rows 1."""
-    _, task, count = np.unique(names, return_inverse=True, return_counts=True)
-    total = count if share is None else np.bincount(task, weights=share)
-    return np.asarray(1.0 / total[task] / len(count))
+    _, task = np.unique(names, return_inverse=True)
+    total = np.bincount(task, weights=share)
+    return np.asarray(1.0 / total[task] / len(total))

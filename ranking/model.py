@@ -1,11 +1,12 @@
 """The default ranker: how likely each solution is right and each test valid, from all that was observed.
 
-Three linear models with few weights, fitted on tasks with known answers (`ranking.fitting`):
-
-1. A conditional logit over a task's behavior classes orders its solutions; within a class, copies do.
+1. Behavior classes are ordered by their mean rank over five rankers (`ranking.features`), without any fitted
+   weight. Within a class, what most samples do on the probes comes first, then copies.
 2. A logistic model turns a class's place in that order, and what the task looks like, into p_correct.
    It sees the order only through terms that grow with it, so p_correct never contradicts the order.
 3. A logistic model turns who passes a test, and how sure we are of them, into p_valid.
+
+The two logistic models are fitted on tasks with known answers (`ranking.fitting`).
 
 Public examples are right by definition: who fails one ranks below all who fail fewer, and is never probable.
 """
@@ -18,7 +19,7 @@ import numpy as np
 from scipy.special import expit, logit
 
 from ranking.closed_form import consensus
-from ranking.features import SOLUTION_FEATURES, Evidence, evidence
+from ranking.features import SOLUTION_FEATURES, Evidence, evidence, most_in_class, without_probes
 from ranking.matrices import NO_CALL, Floats, Matrices
 
 TASK_FEATURES = (
@@ -45,6 +46,7 @@ TASK_FEATURES = (
 )
 CONFIDENCE_FEATURES = ("log_odds", "gap", "is_best", *TASK_FEATURES)
 TEST_FEATURES = ("backing", "best_backer", "validity", "support", "expected_share", "count_log")
+SHARPNESS = 7.0  # log odds of a class ahead of all against one behind all; as a conditional logit fits it
 EXAMPLE_PENALTY = 30.0  # in log odds: no other evidence weighs as much
 COPIES_WEIGHT = 1e-11  # class scores differ by 1e-9 or more
 P_CORRECT_FAILING_EXAMPLE = 0.01  # examples are sometimes parsed or executed wrongly
@@ -63,12 +65,10 @@ class Logistic:
 class Model:
     """The fitted weights.
 
-    order: (len(SOLUTION_FEATURES),); of the conditional logit.
     confidence: over CONFIDENCE_FEATURES.
     validity: over TEST_FEATURES.
     """
 
-    order: Floats
     confidence: Logistic
     validity: Logistic
 
@@ -90,7 +90,7 @@ class Trust:
 def trust(batch: Matrices, models: Sequence[Model]) -> Trust:
     """Scores and probabilities for every solution and test of the batch; one model a task."""
     found = evidence(batch)
-    scores = order_scores(batch, found, np.stack([model.order for model in models]))
+    scores = order_scores(batch, found)
     p_correct = probabilities(
         [model.confidence for model in models], confidence_features(batch, found, scores)
     )
@@ -117,20 +117,17 @@ def probabilities(models: Sequence[Logistic], features: Floats) -> Floats:
     return np.asarray(expit(intercepts + (features @ weights[:, :, None])[:, :, 0]))
 
 
-def order_scores(batch: Matrices, found: Evidence, weights: Floats) -> Floats:
-    """(tasks, n) linear scores, 0 for the task's best; public examples outweigh all else.
-
-    weights: (tasks, len(SOLUTION_FEATURES)).
-    """
-    raw = np.round((found.features @ weights[:, :, None])[:, :, 0], 9) - EXAMPLE_PENALTY * failed_examples(
-        batch
-    )
+def order_scores(batch: Matrices, found: Evidence) -> Floats:
+    """(tasks, n) log odds, 0 for the task's best; public examples outweigh all else."""
+    mean_rank = found.features[:, :, SOLUTION_FEATURES.index("mean_rank")]
+    by_evidence = np.round(SHARPNESS * mean_rank + found.probed_log, 9)
+    raw = by_evidence - EXAMPLE_PENALTY * failed_examples(batch)
     best = np.where(batch.is_solution, raw, -np.inf).max(axis=1, keepdims=True)
     return np.where(batch.is_solution, raw - np.where(np.isfinite(best), best, 0.0), 0.0)
 
 
 def _fewer_copies(batch: Matrices, found: Evidence) -> Floats:
-    """(tasks, n) at most 0 and finer than any gap between classes: a class's most repeated text comes first.
+    """(tasks, n) at most 0 and finer than any gap between scores: a class's most repeated text comes first.
 
     Solutions that nothing observed tells apart may differ elsewhere, and a model repeats what it is sure of.
     """
@@ -146,9 +143,10 @@ def failed_examples(batch: Matrices) -> Floats:
 
 
 def class_probabilities(batch: Matrices, found: Evidence, scores: Floats) -> Floats:
-    """(tasks, n); the conditional logit's probability of each solution's class; a task's classes sum to 1."""
+    """(tasks, n); the softmax of the scores; the best of each of a task's classes sum to 1."""
     likelihood = np.where(batch.is_solution, np.exp(np.maximum(scores, -60.0)), 0.0)
-    total = (likelihood * found.grouped.is_first).sum(axis=1, keepdims=True)
+    of_classes = most_in_class(found.grouped, likelihood) * found.grouped.is_first
+    total = of_classes.sum(axis=1, keepdims=True)
     return np.asarray(likelihood / np.where(total > 0, total, 1.0))
 
 
@@ -164,7 +162,7 @@ def confidence_features(batch: Matrices, found: Evidence, scores: Floats) -> Flo
 def test_features(batch: Matrices, found: Evidence, scores: Floats, p_correct: Floats) -> Floats:
     """(tasks, m, len(TEST_FEATURES)) for p_valid."""
     passed = (batch.passed & batch.is_solution[:, :, None]).astype(np.float64)
-    p_class = class_probabilities(batch, found, scores) * found.grouped.is_first
+    p_class = most_in_class(found.grouped, class_probabilities(batch, found, scores)) * found.grouped.is_first
     backing = np.clip((p_class[:, None, :] @ passed)[:, 0, :], 0.01, 0.99)
     n_samples = np.maximum(batch.solution_count.sum(axis=1), 1)[:, None]
     return np.stack(
@@ -183,7 +181,7 @@ def test_features(batch: Matrices, found: Evidence, scores: Floats, p_correct: F
 def _task_features(batch: Matrices, found: Evidence, scores: Floats) -> Floats:
     count = batch.solution_count
     n_samples = np.maximum(count.sum(axis=1), 1)
-    best = np.where(batch.is_solution & (scores == 0), count, 0.0)
+    best = count * most_in_class(found.grouped, (scores == 0).astype(np.float64))
     best_share = best / np.maximum(best.sum(axis=1), 1)[:, None]
 
     def of(name: str, weights: Floats) -> Floats:
@@ -196,7 +194,7 @@ def _task_features(batch: Matrices, found: Evidence, scores: Floats) -> Floats:
         batch.is_solution, np.exp(found.features[:, :, SOLUTION_FEATURES.index("class_truth")]), 0.0
     )
     truth /= np.maximum((truth * found.grouped.is_first).sum(axis=1), 1e-300)[:, None]
-    whole_agreement = consensus(batch).solutions / n_samples[:, None]
+    whole_agreement = consensus(without_probes(batch)).solutions / n_samples[:, None]
     n_tests = np.where(batch.call_of_test == NO_CALL, 0.0, batch.test_count).sum(axis=1)
     columns = [
         of("share_log", best_share),
@@ -234,7 +232,6 @@ def model_from_json(stored: Mapping[str, Any]) -> Model:
         return Logistic(part["intercept"], np.array([part["weights"][name] for name in names]))
 
     return Model(
-        order=np.array([stored["order"][name] for name in SOLUTION_FEATURES]),
         confidence=logistic(stored["confidence"], CONFIDENCE_FEATURES),
         validity=logistic(stored["validity"], TEST_FEATURES),
     )
@@ -250,7 +247,6 @@ def model_to_json(model: Model) -> dict[str, Any]:
         return {"intercept": round(part.intercept, 6), "weights": weights(part.weights, names)}
 
     return {
-        "order": weights(model.order, SOLUTION_FEATURES),
         "confidence": logistic(model.confidence, CONFIDENCE_FEATURES),
         "validity": logistic(model.validity, TEST_FEATURES),
     }

@@ -19,8 +19,8 @@ RIGHT_CLASSES = (1.0, 2.0)
 VALID_TESTS = (1.0, 2.0)
 
 
-def validity(batch: Matrices, grouped: Classes) -> tuple[Floats, Floats]:
-    """(tasks, n) log odds that a solution's class is right and (tasks, m) P(test is valid), uncalibrated.
+def validity(batch: Matrices, grouped: Classes) -> Floats:
+    """(tasks, m); P(test is valid), uncalibrated.
 
     A fixed number of steps, which settles all but the undecidable.
     """
@@ -30,7 +30,6 @@ def validity(batch: Matrices, grouped: Classes) -> tuple[Floats, Floats]:
     right = 0.5 * np.clip((passed @ batch.test_count[:, :, None])[:, :, 0] / n_tests, 0.05, 0.95)
     backing = np.maximum((weight * right).sum(axis=1), 1e-9)[:, None]
     valid = np.clip(((weight * right)[:, None, :] @ passed)[:, 0, :] / backing, 0.05, 0.95)
-    log_odds = np.zeros_like(right)
     for _ in range(STEPS):
         rates = _expected_log_rates(passed, weight * right, weight * (1 - right), batch.test_count, valid)
         log_odds = _log_odds(
@@ -41,7 +40,7 @@ def validity(batch: Matrices, grouped: Classes) -> tuple[Floats, Floats]:
             _log_odds(passed, weight * right, weight * (1 - right), rates, side="tests")
             + _prior_log_odds(VALID_TESTS, batch.test_count * valid, batch.test_count * (1 - valid))
         )
-    return np.clip(log_odds, -15, 15), valid * batch.is_test
+    return np.asarray(valid * batch.is_test)
 
 
 Rates = dict[tuple[int, int], tuple[Floats, Floats]]

@@ -15,13 +15,9 @@ def sample_votes(batch: Matrices) -> Floats:
     return np.asarray(_votes(batch, weights) / n_samples[:, None, None])
 
 
-def class_votes(batch: Matrices, grouped: Classes, exponent: float) -> Floats:
-    """(tasks, n, k); the weight of the *other* classes that return what this solution returns.
-
-    A class of c samples weighs c ** exponent.
-    """
-    weight = (grouped.is_first * np.maximum(grouped.samples, 1) ** exponent)[:, None, :]
-    return _votes(batch, weight * ~grouped.alike)
+def class_votes(batch: Matrices, grouped: Classes) -> Floats:
+    """(tasks, n, k); how many *other* classes return what this solution returns."""
+    return _votes(batch, (grouped.is_first[:, None, :] & ~grouped.alike).astype(np.float64))
 
 
 def test_votes(batch: Matrices) -> tuple[Floats, Floats]:

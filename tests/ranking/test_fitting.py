@@ -70,12 +70,12 @@ def test_a_fold_forgets_its_tasks_answers(cases):
         *cases[1:40],
     ]
     honest, fooled = first_fold(cases[:40]), first_fold(lied_to)
-    np.testing.assert_array_equal(honest.order, fooled.order)
+    np.testing.assert_array_equal(honest.validity.weights, fooled.validity.weights)
     np.testing.assert_array_equal(honest.confidence.weights, fooled.confidence.weights)
 
 
 def test_the_stored_calibration_reads_back(fitted):
     again = calibration_from_json(calibration_to_json(fitted))
-    np.testing.assert_allclose(again.model.order, fitted.model.order, atol=1e-6)
+    np.testing.assert_allclose(again.model.validity.weights, fitted.model.validity.weights, atol=1e-6)
     np.testing.assert_allclose(again.model.confidence.weights, fitted.model.confidence.weights, atol=1e-6)
     assert [fold.tasks for fold in again.folds] == [fold.tasks for fold in fitted.folds]

@@ -142,6 +142,39 @@ def test_of_solutions_that_nothing_tells_apart_the_most_repeated_text_comes_firs
         assert not any(scores[2] <= other <= scores[6] for other in others)
 
 
+def without_untested_calls(task):
+    tested = np.unique(task.call_of_test[task.call_of_test >= 0])
+    return replace(
+        task,
+        outputs=task.outputs[:, tested],
+        call_of_test=np.where(
+            task.call_of_test >= 0, np.searchsorted(tested, task.call_of_test), task.call_of_test
+        ),
+    )
+
+
+def test_probes_tell_apart_what_the_tests_tie_and_move_nothing_else(tasks):
+    split = 0
+    for probed in tasks:
+        task = without_untested_calls(probed)
+        if not (task.call_of_test[~task.passed.all(axis=0)] >= 0).any():
+            continue  # the tests tell nothing apart: what all calls say is the only evidence
+        seen = np.hstack([task.passed, task.outputs])
+        _, of_class = np.unique(seen, axis=0, return_inverse=True)
+        _, of_behavior = np.unique(np.hstack([seen, probed.outputs]), axis=0, return_inverse=True)
+        (before, p_before, _), (after, p_after, _) = trust_of(task), trust_of(probed)
+        samples = np.bincount(of_behavior.ravel(), weights=task.solution_count)[of_behavior.ravel()]
+        for name in range(of_class.max() + 1):
+            members = of_class.ravel() == name
+            np.testing.assert_allclose(after[members].max(), before[members].max(), atol=1e-9)
+            assert p_after[members].max() == p_before[members].max()
+            most = samples[members] == samples[members].max()
+            split += not most.all()
+            assert (p_after[members][most] == p_after[members].max()).all()
+            assert (p_after[members][~most] < p_after[members].max()).all()
+    assert split > 0
+
+
 def test_probabilities_are_probabilities(tasks):
     for task in tasks[:20]:
         _, p_correct, p_valid = trust_of(task)
