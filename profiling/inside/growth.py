@@ -200,9 +200,13 @@ def _grows(ladder: Ladder) -> bool:
         return True
     before, after = (ground.enlarge(rung.shape, rung.size) for rung in (first, top))
     return any(
-        least_s(calls(program, after, lazy=lazy)) > GROWN * least_s(calls(program, before, lazy=lazy))
+        _surely_least_s(program, after, lazy) > GROWN * _surely_least_s(program, before, lazy)
         for program, lazy in zip(ground.programs, top.lazy, strict=True)
     )
+
+
+def _surely_least_s(program: Program, arguments: Arguments, lazy: bool) -> float:
+    return min(least_s(calls(program, arguments, lazy=lazy)) for _ in range(5))
 
 
 def _ripe(ladders: Sequence[Ladder]) -> bool:
