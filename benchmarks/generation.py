@@ -11,12 +11,15 @@ is what one would write without Pairsmith, over the same prompts and sampling:
     openai    a pool of threads that post with httpx
 
 Loading the model is left out of both. Each runs in a process of its own, one after the other, `--rounds`
-times; tokens a second are those of the fastest round. Yields are shares of samples.
+times, every other time the bare one first: a shared machine drifts. Tokens a second are those of the fastest
+round. Yields are shares of samples.
 
 Measured on 2 shared cores without a GPU, while nothing else ran, with SmolLM2-135M-Instruct (tokens a second,
-and the ratio to bare): llamacpp 104, 1.23 (150 completions); vllm, its CPU build in float32, 28.2, .99 (150)
-and 22.8, 1.02 (90); openai against a vLLM server of that build 28.7, .96 (120). For an openai server that is
-llama.cpp, compare completions: it counts the tokens of the first choice only.
+and the ratio to bare, one round): llamacpp 104, 1.23 (150 completions); vllm, its CPU build in float32, 28.2,
+.99 (150) and 22.8, 1.02 (90); openai against a vLLM server of that build 28.7, .96 (120), against a llama.cpp
+server 21.1, .83 (150; max_n 1). The last was not seen again when ours and bare took turns, three times each:
+29.2 seconds for ours and 29.1 for bare. With max_n above 1 compare completions a second only: llama.cpp
+counts the tokens of the first choice alone.
 """
 
 import argparse
@@ -181,11 +184,22 @@ def apart(function: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN
         return pool.submit(function, *arguments).result()
 
 
+def one_round(
+    params: EngineParams, tasks: list[Task], asked: list[Request], *, bare_first: bool
+) -> tuple[dict[str, float], tuple[int, float]]:
+    """What `ours` and the bare engine found, the one after the other."""
+    if bare_first:
+        bare = apart(BARE[params.kind], params, asked)
+        return apart(ours, params, tasks), bare
+    figures = apart(ours, params, tasks)
+    return figures, apart(BARE[params.kind], params, asked)
+
+
 def measure(params: EngineParams, n_tasks: int, rounds: int) -> dict[str, float]:
     """All figures of one engine."""
     tasks = bundled_tasks(n_tasks)
     asked = [request for _, request in wanted(tasks)]
-    found = [(apart(ours, params, tasks), apart(BARE[params.kind], params, asked)) for _ in range(rounds)]
+    found = [one_round(params, tasks, asked, bare_first=number % 2 == 1) for number in range(rounds)]
     best = max((figures for figures, _ in found), key=lambda figures: float(figures["tokens_per_s"]))
     bare = max(tokens / seconds for _, (tokens, seconds) in found)
     return {
