@@ -62,7 +62,7 @@ def _verdicts(
         distinct = dict(zip(map(id, answers), answers, strict=True))
         verdict_of = {key: _verdict(seen, wanted, sandbox) for key, seen in distinct.items()}
         columns.append([verdict_of[key] for key in map(id, answers)])
-    judged = dict(zip(map(id, rows), zip(*columns, strict=True), strict=True))
+    judged = {id(row): [column[at] for column in columns] for at, row in enumerate(rows)}
     checks = [
         (number, check_at[test.parsed.code])
         for number, test in enumerate(sample.tests)
