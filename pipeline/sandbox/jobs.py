@@ -73,8 +73,8 @@ class Seen(NamedTuple):
 class Observation(NamedTuple):
     """What one program did on one call: as `Seen`, and what it took.
 
-    cpu_s: CPU seconds of the call alone (None where it was not run or died with its process); where calls
-        that shared a process took less than a millisecond together, the mean of the time that passed.
+    cpu_s: CPU seconds of the call alone (None where it was not run or died with its process); for a call of
+        less than a millisecond that shared its process, the time that passed.
     peak_bytes: peak resident memory of its process, where the call had a process to itself.
     """
 

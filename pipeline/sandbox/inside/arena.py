@@ -6,7 +6,6 @@ Answers are gathered and written down together, a system call and a copy for man
 import os
 import struct
 import time
-from itertools import chain
 
 from pipeline.sandbox.inside import layout
 
@@ -16,8 +15,6 @@ from pipeline.sandbox.inside import layout
 cpu_clock = time.thread_time_ns
 elapsed_clock = time.perf_counter_ns
 _pack = layout.FRAME.pack
-
-Span = tuple[int, int]  # how many calls, CPU nanoseconds of each
 
 
 class Arena:
@@ -46,22 +43,20 @@ class Arena:
         self,
         job: int,
         program: int,
-        spans: list[Span],
+        times_ns: list[int],
         calls: list[int],
         kinds: bytes | bytearray,
         answers: list[bytes],
     ) -> None:
-        """Add a frame for several calls of one program; the spans tell how long they took, in order."""
+        """Add a frame for several calls of one program; all lists are in their order."""
         sizes = map(len, answers)
-        numbers = struct.pack(f"<{1 + 2 * len(spans)}I", len(spans), *chain.from_iterable(spans))
-        numbers += struct.pack(f"<{2 * len(calls)}I", *calls, *sizes)
+        numbers = struct.pack(f"<{3 * len(calls)}I", *times_ns, *calls, *sizes)
         self.put(job, program, len(calls), layout.MANY, 0, b"".join([numbers, kinds, *answers]))
 
-    def span(self, count: int, elapsed_ns: int) -> Span:
-        """How many calls ended last, and the CPU nanoseconds that each took: no more than the process did."""
-        if elapsed_ns >= layout.FLUSH_NS:
-            elapsed_ns = min(elapsed_ns, cpu_clock() - self.flushed_cpu_ns)
-        return count, min(elapsed_ns // count, 0xFFFFFFFF)
+    def start_calls(self) -> int:
+        """What runs next are calls; their CPU time starts here."""
+        now = self.words[layout.SINCE] = cpu_clock()
+        return now
 
     def flush(self) -> None:
         """Write what is pending; a full arena ends the child, and the parent asks again."""

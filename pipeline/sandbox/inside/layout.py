@@ -15,7 +15,7 @@ ARENA_BYTES = 16 << 20
 # Words of the arena's header.
 USED = 0  # bytes of frames written so far
 MARK = 1  # what is running now: job << 40 | program << 20 | call
-SINCE = 2  # CPU nanoseconds of the child when that began; in a shared child, or earlier
+SINCE = 2  # CPU nanoseconds of the child when that began, or up to FLUSH_NS earlier; also tells progress
 STATE = 3  # RUNNING, DONE or FULL
 CALL = 4  # the call that is running, where the mark says IN_CALLS
 HEADER_WORDS = 8
@@ -40,8 +40,8 @@ PLAIN, RAISED, NOT_COMPILED, EXITED, OUT_OF_MEMORY, REFUSED, NOT_PLAIN, TOO_LARG
 NEEDS_ALONE, SAME_AS, CALL_NEEDS_ALONE, PASSED, FAILED, NEEDS_OWN, MANY = range(100, 107)
 
 # A frame of the kind MANY holds the answers to several calls of one program; its `call` is their number n.
-# Its data: a number m, and m times (how many of the calls, CPU nanoseconds that each took); then, so that
-# equal answers are equal bytes, n calls and n lengths; all these as "<I"; n kinds, each a byte; n answers.
+# Its data: n times in CPU nanoseconds; then, so that equal answers are equal bytes, n calls and n lengths;
+# all these as "<I"; n kinds, each a byte; n answers.
 
 # The parent starts a child with GO and gets ENDED back, over a pipe that no child holds.
 # limit_ns of one call, total CPU ns, wall ns asleep, bytes of request, 1 for a split check,

@@ -9,11 +9,11 @@ import random
 import sys
 import types
 from collections.abc import Callable
-from itertools import islice, repeat
+from itertools import repeat
 from typing import Any
 
 from pipeline.sandbox.inside import check, layout, scan, transport
-from pipeline.sandbox.inside.arena import Arena, Span, cpu_clock, elapsed_clock
+from pipeline.sandbox.inside.arena import Arena, cpu_clock, elapsed_clock
 from pipeline.sandbox.inside.calls import Column, SharedCalls, shared_calls
 from pipeline.sandbox.inside.programs import (
     compiled_beside_others,
@@ -22,7 +22,6 @@ from pipeline.sandbox.inside.programs import (
 )
 
 PROGRAMS_A_BATCH = 16
-CALLS_A_CHUNK = 128
 _RUN_HERE = (scan.ONCE, scan.FRESH)
 
 Wanted = list[int] | None
@@ -139,7 +138,7 @@ def _run_once(
 ) -> None:
     """Load once, run all calls: the inner loop of the whole machine.
 
-    The clock is read, and answers are encoded and written, after as many calls as take about FLUSH_NS.
+    Answers are encoded and written down after as many calls as take FLUSH_NS.
     """
     space = namespace()
     now = arena.begin(job, program, layout.WHOLE)
@@ -154,13 +153,13 @@ def _run_once(
         kept = [index for index, column in enumerate(columns) if column in wanted]
         columns, functions = [columns[index] for index in kept], [functions[index] for index in kept]
     while columns:
-        spans, values, failed = _called(job, program, columns, functions, arena)
+        times_ns, values, failed = _called(job, program, columns, functions, arena)
         arena.words[layout.MARK] = job << 40 | program << 20 | layout.SEVERAL
         done = columns[: len(values)]
         kinds, answers = _encoded(job, program, done, values, arena, max_bytes)
         for index, (kind, data) in failed.items():
             kinds[index], answers[index] = kind, data
-        arena.put_many(job, program, spans, done, kinds, answers)
+        arena.put_many(job, program, times_ns, done, kinds, answers)
         if elapsed_clock() - arena.flushed_ns >= layout.FLUSH_NS:
             arena.flush()
         columns, functions = columns[len(done) :], functions[len(done) :]
@@ -173,31 +172,32 @@ def _called(
     columns: list[int],
     functions: list[Callable[[], Any]],
     arena: Arena,
-) -> tuple[list[Span], list[Any], dict[int, Failure]]:
-    """(times, values, failures by position) of calls that took FLUSH_NS together, or of all."""
-    words, clock = arena.words, elapsed_clock
-    spans: list[Span] = []
+) -> tuple[list[int], list[Any], dict[int, Failure]]:
+    """(CPU nanoseconds, values, failures by position) of calls that took FLUSH_NS together, or of all."""
+    words, clock, place = arena.words, elapsed_clock, layout.CALL
+    times_ns: list[int] = []
     values: list[Any] = []
     failed: dict[int, Failure] = {}
-    append = values.append
-    words[layout.CALL] = columns[0]
+    took, returned = times_ns.append, values.append
+    words[place] = columns[0]
     words[layout.MARK] = job << 40 | program << 20 | layout.IN_CALLS
-    pairs = zip(columns, functions, strict=True)
-    since = before = clock()
-    size = 1  # how long calls take is not known yet
-    while len(values) < len(columns) and before - since < layout.FLUSH_NS:
-        done = len(values)
-        for words[layout.CALL], function in islice(pairs, size):
-            try:
-                append(function())
-            except BaseException as error:
-                failed[len(values)] = raised_beside_others(error, arena)
-                append(None)
+    started_ns = arena.start_calls()
+    before = clock()
+    end = before + layout.FLUSH_NS
+    for words[place], function in zip(columns, functions, strict=True):
+        try:
+            returned(function())
+        except BaseException as error:
+            failed[len(values)] = raised_beside_others(error, arena)
+            returned(None)
         after = clock()
-        spans.append(arena.span(len(values) - done, after - before))
-        size = min(max(layout.FLUSH_NS // (after - before + 1), 1), CALLS_A_CHUNK)
+        took(after - before)
+        if after > end:
+            break
         before = after
-    return spans, values, failed
+    # Another process may have had the core while a long call ran; it took no more CPU than all together.
+    times_ns[-1] = min(times_ns[-1], cpu_clock() - started_ns, 0xFFFFFFFF)
+    return times_ns, values, failed
 
 
 def _encoded(
@@ -236,11 +236,12 @@ def _run_fresh(
 ) -> None:
     """Load anew for every call."""
     limit = sys.getrecursionlimit()
-    spans: list[Span] = []
+    times_ns: list[int] = []
     done: list[int] = []
     kinds = bytearray()
     answers: list[bytes] = []
-    now = elapsed_clock()
+    started_ns, now = arena.start_calls(), elapsed_clock()
+    end = now + layout.FLUSH_NS
     for call, call_code in zip(calls.columns, calls.codes, strict=True):
         if wanted is not None and call not in wanted:
             continue
@@ -257,16 +258,19 @@ def _run_fresh(
             sys.setrecursionlimit(limit)
         space.clear()
         after = elapsed_clock()
-        spans.append(arena.span(1, after - now))
+        times_ns.append(after - now)
         done.append(call)
         kinds.append(kind)
         answers.append(data)
         now = after
-        if after - arena.flushed_ns >= layout.FLUSH_NS:
-            arena.put_many(job, program, spans, done, kinds, answers)
+        if after > end:
+            times_ns[-1] = min(times_ns[-1], cpu_clock() - started_ns, 0xFFFFFFFF)
+            arena.put_many(job, program, times_ns, done, kinds, answers)
             arena.flush()
-            spans, done, kinds, answers, now = [], [], bytearray(), [], arena.flushed_ns
-    arena.put_many(job, program, spans, done, kinds, answers)
+            times_ns, done, kinds, answers = [], [], bytearray(), []
+            started_ns, now = arena.start_calls(), elapsed_clock()
+            end = now + layout.FLUSH_NS
+    arena.put_many(job, program, times_ns, done, kinds, answers)
 
 
 def run_expressions(texts: list[str], arena: Arena, scanner: scan.Scan, max_bytes: int) -> None:

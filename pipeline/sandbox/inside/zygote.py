@@ -160,20 +160,18 @@ def _watch(
 ) -> tuple[int, int, int, int]:
     """Wait for the child's end, and bring it about when it is over a limit; what ENDED is made of.
 
-    Where programs share the child, a new mark says that a call has begun since the last look, and it is given
-    its limit from now on: the scan keeps programs from the arena. A program alone could write there that it
-    began just now, for ever: only its CPU clock is believed.
+    A call that begins is progress where programs share the child: the scan keeps them from the arena. A
+    program alone could write there that it began just now, for ever: only its CPU clock is believed.
     """
-    tick_ms = min(max(limit_ns / 8e6, MIN_TICK_MS), MAX_TICK_MS)
-    running, began_ns, reason, wait_ms = (-1, -1), 0, 0, tick_ms
+    since, reason, wait_ms = 0, 0, min(max(limit_ns / 8e6, MIN_TICK_MS), MAX_TICK_MS)
     with Pidfd(pid) as child:
         while not child.poller.poll(wait_ms):
             cpu_ns = child.cpu_ns()
-            _, mark, since_ns, _, call = struct.unpack_from("=QQQQQ", arena)
-            if shared and running != (mark, call):
-                running, began_ns = (mark, call), cpu_ns
+            _, _, started_ns = struct.unpack_from("=QQQ", arena)
+            if shared and started_ns != since:
+                since = started_ns
                 stillness.end(cpu_ns)
-            left_ns = min(limit_ns - (cpu_ns - max(began_ns, since_ns)), total_ns - cpu_ns)
+            left_ns = min(limit_ns - (cpu_ns - started_ns), total_ns - cpu_ns)
             if left_ns < 0:
                 reason = OVER_CPU
             elif stillness.is_too_long(cpu_ns):
@@ -181,8 +179,7 @@ def _watch(
             if reason:
                 os.kill(pid, signal.SIGKILL)
                 break
-            # What has just begun may have ended soon; all else cannot be over its limit before.
-            wait_ms = min(max(left_ns / 1e6, 1.0), tick_ms if began_ns == cpu_ns else MAX_TICK_MS)
+            wait_ms = min(max(left_ns / 1e6, 1.0), MAX_TICK_MS)  # it cannot be over its limit before
     code, cpu_ns, peak_bytes = _reap(pid)
     return reason or code, cpu_ns, peak_bytes, 0
 
