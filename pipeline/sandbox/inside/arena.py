@@ -11,7 +11,7 @@ from pipeline.sandbox.inside import layout
 
 # Taken before any program runs: a patched `time` module is not heard. Reading a thread's CPU clock is a
 # system call, and costs as much as a short call of a solution: calls in a shared child are timed by the other
-# clock, which is never behind it, and the CPU clock is read once a flush.
+# clock, which is never behind it, and the CPU clock is read once in FLUSH_NS.
 cpu_clock = time.thread_time_ns
 elapsed_clock = time.perf_counter_ns
 _pack = layout.FRAME.pack
@@ -25,14 +25,11 @@ class Arena:
         self.frames = memory[layout.HEADER_BYTES :]
         self.pending: list[bytes] = []
         self.flushed_ns = 0  # on `elapsed_clock`
-        self.flushed_cpu_ns = 0
 
     def begin(self, job: int, program: int, call: int) -> int:
         """Mark what runs now; its CPU time starts here."""
-        now = cpu_clock()
         self.words[layout.MARK] = job << 40 | program << 20 | call
-        self.words[layout.SINCE] = now
-        return now
+        return self.start_clock()
 
     def put(self, job: int, program: int, call: int, kind: int, cpu_ns: int = 0, data: bytes = b"") -> None:
         """Add a frame; it is written at the next flush."""
@@ -53,8 +50,8 @@ class Arena:
         numbers = struct.pack(f"<{3 * len(calls)}I", *times_ns, *calls, *sizes)
         self.put(job, program, len(calls), layout.MANY, 0, b"".join([numbers, kinds, *answers]))
 
-    def start_calls(self) -> int:
-        """What runs next are calls; their CPU time starts here."""
+    def start_clock(self) -> int:
+        """The CPU time of what runs next starts here."""
         now = self.words[layout.SINCE] = cpu_clock()
         return now
 
@@ -68,4 +65,4 @@ class Arena:
         self.frames[used : used + len(data)] = data
         self.words[layout.USED] = used + len(data)
         self.pending.clear()
-        self.flushed_ns, self.flushed_cpu_ns = elapsed_clock(), cpu_clock()
+        self.flushed_ns = elapsed_clock()

@@ -181,7 +181,7 @@ def _called(
     took, returned = times_ns.append, values.append
     words[place] = columns[0]
     words[layout.MARK] = job << 40 | program << 20 | layout.IN_CALLS
-    started_ns = arena.start_calls()
+    started_ns = arena.start_clock()
     before = clock()
     end = before + layout.FLUSH_NS
     for words[place], function in zip(columns, functions, strict=True):
@@ -240,7 +240,7 @@ def _run_fresh(
     done: list[int] = []
     kinds = bytearray()
     answers: list[bytes] = []
-    started_ns, now = arena.start_calls(), elapsed_clock()
+    started_ns, now = arena.start_clock(), elapsed_clock()
     end = now + layout.FLUSH_NS
     for call, call_code in zip(calls.columns, calls.codes, strict=True):
         if wanted is not None and call not in wanted:
@@ -268,7 +268,7 @@ def _run_fresh(
             arena.put_many(job, program, times_ns, done, kinds, answers)
             arena.flush()
             times_ns, done, kinds, answers = [], [], bytearray(), []
-            started_ns, now = arena.start_calls(), elapsed_clock()
+            started_ns, now = arena.start_clock(), elapsed_clock()
             end = now + layout.FLUSH_NS
     arena.put_many(job, program, times_ns, done, kinds, answers)
 
