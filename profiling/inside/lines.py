@@ -1,7 +1,8 @@
 """Where a solution's time and memory go, line by line: hits, share of time, growth of memory.
 
 A trace function costs about the same at every line, whatever the line does, so that cost is measured on an
-empty loop and taken off. Of five runs every line keeps its least time.
+empty loop and taken off. Of five runs every line keeps its least time; the loop runs beside each of them, so
+that a machine which slows down for a while slows both.
 """
 
 import sys
@@ -11,12 +12,15 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any
 
-from profiling.inside.programs import FILENAME, Call
+from profiling.inside.programs import FILENAME, Call, load
 
 clock_ns = time.thread_time_ns
 RUNS = 5
+# No line takes less: where the cost of tracing drowns all lines of a program, their shares follow their hits.
+LEAST_NS_A_HIT = 1.0
+EMPTY_LOOP = "def empty():\n    for _ in range(100):\n        pass\n"
+EMPTY_LINE = 3
 
 
 @dataclass
@@ -76,18 +80,18 @@ class LineProfile:
     fill: float | None
 
 
-def line_profile(call: Callable[[], Call], event_ns: float) -> LineProfile:
-    """One run for memory and five for time, each of a fresh `call()`.
-
-    event_ns: what booking one line costs, from `event_cost_ns`.
-    """
+def line_profile(call: Callable[[], Call]) -> LineProfile:
+    """One run for memory and five for time, each of a fresh `call()`."""
     tracemalloc.start()
     try:
         with_memory = _traced(call(), memory=True)
         peak = tracemalloc.get_traced_memory()[1] - with_memory.start_bytes
     finally:
         tracemalloc.stop()
-    runs = [_traced(call(), memory=False) for _ in range(RUNS)]
+    empty = load(EMPTY_LOOP, "empty").function()
+    pairs = [(_traced(call(), memory=False), _traced(empty, memory=False)) for _ in range(RUNS)]
+    runs = [run for run, _ in pairs]
+    event_ns = min(loop.lines[EMPTY_LINE].nanoseconds / loop.lines[EMPTY_LINE].hits for _, loop in pairs)
     found = [
         (number, _least_s(runs, number, event_ns), line.hits, line.grown_bytes)
         for number, line in sorted(with_memory.lines.items())
@@ -99,15 +103,8 @@ def line_profile(call: Callable[[], Call], event_ns: float) -> LineProfile:
 
 def _least_s(runs: Sequence[_Tracer], number: int, event_ns: float) -> float:
     lines = [run.lines[number] for run in runs]
-    return min(max(0.0, line.nanoseconds - event_ns * line.hits) for line in lines) * 1e-9
-
-
-def event_cost_ns() -> float:
-    """CPU nanoseconds that booking one line takes: of an empty loop, the least of five runs."""
-    module: dict[str, Any] = {}
-    exec(compile("def empty():\n    for _ in range(500):\n        pass\n", FILENAME, "exec"), module)
-    runs = [_traced(module["empty"], memory=False) for _ in range(RUNS)]
-    return min(run.lines[3].nanoseconds / max(run.lines[3].hits, 1) for run in runs)
+    least_ns = [max(LEAST_NS_A_HIT * line.hits, line.nanoseconds - event_ns * line.hits) for line in lines]
+    return min(least_ns) * 1e-9
 
 
 def _traced(call: Call, *, memory: bool) -> _Tracer:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from profiling.inside.growth import Ground, Ladder, Limits, climb
-from profiling.inside.lines import event_cost_ns, line_profile
+from profiling.inside.lines import line_profile
 from profiling.inside.programs import (
     Arguments,
     Program,
@@ -208,13 +208,12 @@ def _detail(answer: Answer, programs: dict[int, Program], arguments: Arguments, 
         [None] * n_programs,
         [None] * n_programs,
     )
-    event_ns = event_cost_ns()
     for index, program in programs.items():
         if answer["seconds"][index] is None:
             continue
         lazy = is_lazy(next(calls(program, small, lazy=False))())
         answer["peaks"][index] = peak_bytes(calls(program, arguments, lazy=lazy))
         stream = calls(program, small, lazy=lazy)
-        profile = line_profile(stream.__next__, event_ns)
+        profile = line_profile(stream.__next__)
         answer["lines"][index] = profile.lines
         answer["fills"][index] = profile.fill

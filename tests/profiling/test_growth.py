@@ -6,8 +6,9 @@ from pipeline.inputs import enlarge
 from profiling.answers import LineCost, parsed_answer
 from profiling.campaign import Base, Campaign
 from profiling.hotlines import hot_lines
+from profiling.inside import lines
 from profiling.inside.growth import Ground, Limits, climb
-from profiling.inside.programs import Program
+from profiling.inside.programs import Program, load
 from profiling.inside.timing import clock_ns
 from tests.profiling.runs import PLAN, ask
 
@@ -153,3 +154,12 @@ def test_hot_lines_show_share_hits_memory_and_code_of_what_counts():
     lines = [LineCost(2, 3e-6, 1, 8_000_056), LineCost(3, 1e-6, 1, 12), LineCost(1, 1e-9, 0, 0)]
     assert hot_lines(code, lines) == "2|75%|1|+8.0MB|xs = [0] * n\n3|25%|1||return sum(xs)"
     assert hot_lines(code, []) == ""
+
+
+def test_where_tracing_costs_more_than_every_line_the_hot_lines_follow_the_hits(monkeypatch):
+    monkeypatch.setattr(lines, "clock_ns", lambda: 0)
+    code = "def f(n):\n    for _ in range(n):\n        pass\n    return n\n"
+    function = load(code, "f").function()
+    found = [LineCost(*line) for line in lines.line_profile(lambda: lambda: function(9)).lines]
+    shares = [line.split("|")[:3] for line in hot_lines(code, found).splitlines()]
+    assert shares == [["2", "50%", "10"], ["3", "45%", "9"], ["4", "5%", "1"]]
