@@ -26,13 +26,14 @@ from itertools import combinations
 from pathlib import Path
 
 from benchmarks.efficiency_classes import GROUPS
-from pipeline.inputs.enlarge import plain_call
+from pipeline.inputs import enlarge
 from pipeline.params import load
 from pipeline.progress import meter
 from pipeline.sandbox.params import SandboxParams
 from pipeline.sandbox.sandbox import Sandbox
 from pipeline.sandbox.statuses import OK
 from profiling.answers import Workload
+from profiling.bundle import worker_source
 from profiling.campaign import Campaign, Measured
 from stages.instrument import Instrument, ProfileParams, Subject, instrument
 
@@ -177,7 +178,7 @@ def cost(bench: Bench) -> float:
             tests = [*task["example_tests"], *task["reference_tests"]]
             solutions = ten_solutions(task["reference_solution"], task["entry_point"])
             texts = (test.removeprefix("assert ").strip() for test in tests)
-            calls = {call for text in texts if (call := plain_call(text, task["entry_point"]))}
+            calls = {call for text in texts if (call := enlarge.plain_call(text, task["entry_point"]))}
             named = tuple((str(place), code) for place, code in enumerate(solutions))
             subject = Subject(task["id"], task["entry_point"], named, tuple(sorted(calls)))
             before, own = bench.cpu_s, time.process_time()
@@ -191,11 +192,12 @@ def bench_of(sandbox: Sandbox, sandbox_params: SandboxParams) -> Bench:
     """The profile stage's instrument, with its processes' CPU seconds added up."""
     params = load("profile", ProfileParams)
     inner = instrument(0, params, sandbox, sandbox_params)
+    source = worker_source(Path(enlarge.__file__))
     bench = Bench(inner, params.min_speedup)
 
     def ask(payload: bytes) -> bytes | None:
         result = sandbox.run_worker(
-            inner.source, payload, cpu_s=10.0, wall_s=60.0, memory_bytes=sandbox_params.memory_mb << 20
+            source, payload, cpu_s=10.0, wall_s=60.0, memory_bytes=sandbox_params.memory_mb << 20
         )
         bench.cpu_s += result.cpu_s
         return result.output if result.status == OK else None

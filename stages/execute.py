@@ -23,7 +23,7 @@ from pydantic import Field
 
 from pipeline.counts import write_counts
 from pipeline.execution import Judged, Trial, judged
-from pipeline.identity import content_id
+from pipeline.identity import content_id, sources_id
 from pipeline.journal import Journal
 from pipeline.params import Base, Section, load
 from pipeline.progress import meter
@@ -66,11 +66,9 @@ class Setting:
     @cached_property
     def setting_id(self) -> str:
         """Names this setting together with the code that executes and the Python that it runs on."""
-        root = Path(__file__).resolve().parent.parent
-        paths = sorted(path for pattern in DECIDING_SOURCES for path in root.glob(pattern))
-        sources = (path.read_text(encoding="utf-8") for path in paths)
         sections = (self.params.model_dump_json(), self.limits.model_dump_json())
-        return content_id("setting", *sections, str(self.seed), self.isolation, sys.version, *sources)
+        code = sources_id(*DECIDING_SOURCES)
+        return content_id("setting", *sections, str(self.seed), self.isolation, sys.version, code)
 
     def key(self, trial: Trial) -> str:
         """The journal's key of a trial: equal where all that decides its outcome is equal."""

@@ -129,7 +129,7 @@ class Court:
 
     def key(self, family: Family) -> str:
         """The journal's name for the verdicts on a family."""
-        setting = (self.instrument.source, repr(self.instrument.plan), self.instrument.isolation)
+        setting = (self.instrument.code, repr(self.instrument.plan), self.instrument.isolation)
         members = repr((family.task_id, family.members, family.tests, sorted(family.sure)))
         inputs = repr((family.main, family.small, family.checks, self.instrument.seed))
         return content_id("family", *setting, self.instrument.machine, members, inputs)

@@ -1,7 +1,7 @@
 """What profile, optimize and verify share: whom they measure, with what, and under which names.
 
-A measurement is decided by the solutions, the calls they grow from, the harness, the plan, the machine and
-the seed; all of these are in the journal's key.
+A measurement is decided by the solutions, the calls they grow from, the code, the plan, the machine and the
+seed; all of these are in the journal's key.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from pipeline.identity import child_seed, content_id
+from pipeline.identity import child_seed, content_id, sources_id
 from pipeline.inputs import enlarge
 from pipeline.measuring import asker, machine_facts
 from pipeline.params import Section
@@ -24,6 +24,14 @@ from profiling.campaign import Base as BaseCall
 
 # From this probability that a test is valid on, its input is worth growing; agreement guards the rest.
 LEAST_P_VALID = 0.5
+# The code that decides what a measurement, and a verdict on a rewrite, comes to.
+DECIDING_SOURCES = (
+    "profiling/**/*.py",
+    "stages/families.py",
+    "pipeline/execution.py",
+    "pipeline/inputs/enlarge.py",
+    "pipeline/sandbox/**/*.py",
+)
 
 
 class ProfileParams(Section):
@@ -115,9 +123,9 @@ def workload_id(task_id: str, workload: Workload, seed: int) -> str:
 
 @dataclass(frozen=True)
 class Instrument:
-    """All that decides every measurement of a run alike."""
+    """All that decides every measurement of a run alike; code: names the code that does."""
 
-    source: str
+    code: str
     plan: Plan
     base_calls: int
     seed: int
@@ -140,7 +148,7 @@ class Instrument:
 
     def key(self, subject: Subject) -> str:
         """The journal's name for this measurement."""
-        setting = (self.source, repr(self.plan), str(self.base_calls), str(self.seed), self.isolation)
+        setting = (self.code, repr(self.plan), str(self.base_calls), str(self.seed), self.isolation)
         return content_id("profile", *setting, self.machine, repr(subject))
 
 
@@ -150,7 +158,7 @@ def instrument(
     """The instrument of this run."""
     source = worker_source(Path(enlarge.__file__))
     return Instrument(
-        source=source,
+        code=sources_id(*DECIDING_SOURCES),
         plan=params.plan,
         base_calls=params.base_calls,
         seed=seed,

@@ -1,9 +1,8 @@
 """Inputs that are large enough to tell solutions apart, and no larger: a ladder of sizes, climbed together.
 
 All calls and shapes climb in step while they are cheap; then the first on which no program leaves early takes
-the next steps. A rung counts only if every program returns
-the same value on it. Climbing ends when the fastest program takes long enough, or one is about to take too
-long, or they disagree.
+the next steps. A rung counts only if every program returns the same value on it. Climbing ends when the
+fastest program takes long enough, or one is about to take too long, or they disagree.
 
 Where no program takes longer on larger inputs, what is measured on one input says nothing about another: of
 two ways to tell a leap year, each is the faster in some years. Then there is no workload.
