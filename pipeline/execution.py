@@ -5,8 +5,8 @@ the sandbox; what it returned comes back as bytes, and is compared here with the
 evaluated without any solution. `judged` streams trials through a sandbox:
 
     with Sandbox.open(params) as sandbox:
-        for verdict_of_task in judged(trials, sandbox):
-            sink.append(verdict_of_task.verdict_rows())
+        for done in judged(trials, sandbox):
+            sink.append_table(verdict_table([done]))
 
 Ids are content hashes: whoever tries the same call on the same task again gets the same call_id.
 """
@@ -14,18 +14,21 @@ Ids are content hashes: whoever tries the same call on the same task again gets 
 import ast
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import islice
 from typing import Any
+
+import numpy as np
 
 from pipeline.errors import TableError
 from pipeline.identity import child_seed, content_id
 from pipeline.inputs.mutate import probe_calls
-from pipeline.sandbox.jobs import Call, Check, Job, Observation, Program, Result
+from pipeline.outcomes import CalledFrom, Judged, Outcome, Places
+from pipeline.sandbox.jobs import Call, Check, Job, Program, Result, Seen
 from pipeline.sandbox.sandbox import Sandbox
-from pipeline.sandbox.statuses import FAIL, OK, PASS, VERDICTS
+from pipeline.sandbox.statuses import FAIL, PASS, VERDICTS
 from pipeline.schemas.tests import CODE, VALUE
 
 # Trials whose expected values are evaluated together, before their solutions run.
@@ -107,7 +110,7 @@ class Trial:
     @cached_property
     def inputs(self) -> list[str]:
         """Calls of the entry point with literal arguments only, wherever they stand in the tests."""
-        return [call for test in self.tests for call in _inputs(test, self.entry_point)]
+        return [call for test in self.tests for call in _inputs(test.call or test.code, self.entry_point)]
 
     @cached_property
     def calls(self) -> dict[str, str]:
@@ -120,52 +123,6 @@ class Trial:
         tested = [test.call for test in self.tests if test.call is not None]
         of_tests = dict.fromkeys([*tested, *self.inputs], TEST)
         return of_tests | {probe: PROBE for probe in self.probes if probe not in of_tests}
-
-
-@dataclass(frozen=True)
-class Judged:
-    """What a trial came to.
-
-    calls: call_id -> (call, origin), sorted by call_id.
-    observations: (solution_id, call_id) -> Observation, sorted.
-    verdicts: (solution_id, test_id) -> of pipeline.sandbox.statuses.VERDICTS, sorted.
-    reasons: how often what happened that a report should tell.
-    """
-
-    task_id: str
-    calls: dict[str, tuple[str, str]]
-    observations: dict[tuple[str, str], Observation]
-    verdicts: dict[tuple[str, str], str]
-    reasons: Counter[str]
-
-    def call_rows(self) -> Iterator[Row]:
-        """Rows of the table calls, sorted."""
-        for call_id, (call, origin) in self.calls.items():
-            yield {"call_id": call_id, "task_id": self.task_id, "call": call, "origin": origin}
-
-    def observation_rows(self) -> Iterator[Row]:
-        """Rows of the table observations, sorted."""
-        for (solution_id, call_id), seen in self.observations.items():
-            yield {
-                "solution_id": solution_id,
-                "call_id": call_id,
-                "task_id": self.task_id,
-                "status": seen.status,
-                "value_digest": seen.digest,
-                "value_repr": seen.repr if seen.status == OK else None,
-                "cpu_s": seen.cpu_s,
-                "peak_bytes": seen.peak_bytes,
-            }
-
-    def verdict_rows(self) -> Iterator[Row]:
-        """Rows of the table verdicts, sorted."""
-        for (solution_id, test_id), verdict in self.verdicts.items():
-            yield {
-                "solution_id": solution_id,
-                "test_id": test_id,
-                "task_id": self.task_id,
-                "verdict": verdict,
-            }
 
 
 def judged(trials: Iterable[Trial], sandbox: Sandbox) -> Iterator[Judged]:
@@ -181,19 +138,23 @@ def judged(trials: Iterable[Trial], sandbox: Sandbox) -> Iterator[Judged]:
             yield _judged(batch[result.job_id], result, expected, sandbox.equal)
 
 
-def _inputs(test: GivenTest, entry_point: str) -> Iterator[str]:
-    text = test.code if test.call is None else test.call
+@lru_cache(maxsize=4096)  # a trial asks again when it has got its probes
+def _inputs(text: str, entry_point: str) -> tuple[str, ...]:
+    """Calls of the entry point with literal arguments only, wherever they stand in the text."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == entry_point:
-            arguments = [*node.args, *(keyword.value for keyword in node.keywords)]
-            if all(map(_is_literal, arguments)):
-                yield ast.unparse(node)
+        return ()
+    return tuple(
+        ast.unparse(node)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == entry_point
+        and all(map(_is_literal, [*node.args, *(keyword.value for keyword in node.keywords)]))
+    )
 
 
 def _is_literal(node: ast.expr) -> bool:
@@ -232,38 +193,66 @@ def _expected_values(trials: Iterable[Trial], sandbox: Sandbox) -> dict[str, byt
 def _judged(
     trial: Trial, result: Result, expected: Mapping[str, bytes | None], equal: Callable[[bytes, bytes], bool]
 ) -> Judged:
-    calls = {_call_id(trial.task_id, call): (call, origin) for call, origin in trial.calls.items()}
-    seen = {(found.program_id, found.call_id): found for found in result.observations}
-    verdicts = {(found.program_id, found.check_id): found.verdict for found in result.check_results}
-    for test in trial.tests:
-        if test.call is not None and test.expected is not None:
-            call_id, wanted = _call_id(trial.task_id, test.call), expected[test.expected]
-            actual = {solution.program_id: seen[solution.program_id, call_id] for solution in trial.solutions}
-            for solution_id, verdict in _verdicts(actual, wanted, equal).items():
-                verdicts[solution_id, test.test_id] = verdict
+    """The result's grids with verdicts beside them, everything in the order of its ids."""
+    call_ids = {_call_id(trial.task_id, call): call for call in trial.calls}
+    solution_ids = [program.program_id for program in trial.solutions]
+    test_ids = [test.test_id for test in trial.tests]
+    by_solution, by_call, by_test = map(_ascending, (solution_ids, list(call_ids), test_ids))
+    cells = np.ix_(by_solution, by_call)
+    shape = len(solution_ids), len(call_ids)
+    places: dict[Seen, int] = {}
+    # Equal rows of a result are one object: what is worked out about one holds for all of them.
+    row_of = {id(row): [places.setdefault(seen, len(places)) for seen in row] for row in result.seen}
+    outcome_of = np.array([row_of[id(row)] for row in result.seen], np.int32).reshape(shape)
+
+    def decided(seen: Seen, test: GivenTest) -> int:
+        return VERDICTS.index(verdict(seen, expected[str(test.expected)], equal))
+
+    verdict_of = _verdicts(trial, result, outcome_of, list(places), decided)
     without_value = sum(test.expected is not None and expected[test.expected] is None for test in trial.tests)
     reasons = result.reasons + Counter(tests_without_expected_value=without_value)
     return Judged(
-        trial.task_id, _sorted(calls), _sorted(seen), _sorted(verdicts), Counter(dict(_sorted(reasons)))
+        task_id=trial.task_id,
+        solution_ids=tuple(solution_ids[index] for index in by_solution),
+        calls={call_id: CalledFrom(call, trial.calls[call]) for call_id, call in sorted(call_ids.items())},
+        test_ids=tuple(test_ids[index] for index in by_test),
+        outcomes=tuple(Outcome(seen.status, seen.digest, seen.repr) for seen in places),
+        outcome_of=outcome_of[cells],
+        cpu_s=np.array(result.cpu_ns, np.float64).reshape(shape)[cells] * 1e-9,
+        peak_bytes=np.array(result.peak_bytes, np.float64).reshape(shape)[cells],
+        verdict_of=verdict_of[np.ix_(by_solution, by_test)],
+        reasons=Counter(dict(sorted(reasons.items()))),
     )
 
 
 def _verdicts(
-    actual: Mapping[str, Observation], expected: bytes | None, equal: Callable[[bytes, bytes], bool]
-) -> dict[str, str]:
-    """The verdict of one value test on each solution; equal values are compared once."""
-    by_digest: dict[str | None, str] = {}
-    verdicts = {}
-    for solution_id, seen in actual.items():
-        if seen.value is None:
-            # Opaque and large values were answers, but equal no expected value.
-            verdicts[solution_id] = seen.status if seen.status in VERDICTS else FAIL
+    trial: Trial,
+    result: Result,
+    outcome_of: Places,
+    outcomes: Sequence[Seen],
+    decided: Callable[[Seen, GivenTest], int],
+) -> Places:
+    """(n, m) places in VERDICTS, in the trial's order; equal outcomes are compared once a test."""
+    column_of = {call: column for column, call in enumerate(trial.calls)}
+    of_checks = iter(zip(*result.verdicts, strict=True))
+    found = np.empty((len(trial.solutions), len(trial.tests)), np.int32)
+    for index, test in enumerate(trial.tests):
+        if test.call is None:
+            found[:, index] = [VERDICTS.index(word) for word in next(of_checks, ())]
             continue
-        if seen.digest not in by_digest:
-            by_digest[seen.digest] = PASS if expected is not None and equal(seen.value, expected) else FAIL
-        verdicts[solution_id] = by_digest[seen.digest]
-    return verdicts
+        column = outcome_of[:, column_of[test.call]].tolist()
+        verdict_of = {place: decided(outcomes[place], test) for place in set(column)}
+        found[:, index] = [verdict_of[place] for place in column]
+    return found
 
 
-def _sorted(found: Mapping[Any, Any]) -> dict[Any, Any]:
-    return {key: found[key] for key in sorted(found)}
+def verdict(seen: Seen, expected: bytes | None, equal: Callable[[bytes, bytes], bool]) -> str:
+    """The verdict of a value test on what was seen; expected: None where the test's own text has no value."""
+    if seen.value is None:
+        # Opaque and large values were answers, but equal no expected value.
+        return seen.status if seen.status in VERDICTS else FAIL
+    return PASS if expected is not None and equal(seen.value, expected) else FAIL
+
+
+def _ascending(ids: Sequence[str]) -> list[int]:
+    return sorted(range(len(ids)), key=ids.__getitem__)

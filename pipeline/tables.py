@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.errors import TableError
@@ -130,51 +131,96 @@ class Writer:
 
     table: Table
     directory: Path
-    _buffer: list[Row] = field(default_factory=list)
-    _last: tuple[Any, ...] | None = None
+    _rows: list[Row] = field(default_factory=list)
+    _parts: list[pa.Table] = field(default_factory=list)
+    _last: pa.Table | None = None
     _shard: int = 0
 
     def append(self, new_rows: Iterable[Row]) -> None:
         """Add rows; they must come sorted by the table's order, each once.
 
-        Raises:
+        Raises (here, or when the writer closes):
             TableError: a row is out of order, repeats the one before, or does not fit the schema.
         """
         for row in new_rows:
-            key = tuple(row[column] for column in self.table.order)
-            if self._last is not None and key <= self._last:
-                raise TableError(
-                    f"Rows of {self.table.name!r} are out of order or repeated",
-                    where=", ".join(self.table.order),
-                    got=f"{key} after {self._last}",
-                    wanted="strictly ascending keys",
-                )
-            self._last = key
-            self._buffer.append(row)
-            if len(self._buffer) >= ROWS_PER_SHARD:
-                self._flush()
+            self._rows.append(row)
+            if len(self._rows) >= ROWS_PER_SHARD:
+                self._take_rows()
+
+    def append_table(self, part: pa.Table) -> None:
+        """Add rows that are columns already, as `append`."""
+        self._take_rows()
+        self._take(part)
+
+    def _take_rows(self) -> None:
+        if self._rows:
+            unknown = {column for row in self._rows for column in row} - set(self.table.schema.names)
+            try:
+                if unknown:
+                    raise pa.ArrowInvalid(f"columns not in the schema: {', '.join(sorted(unknown))}")
+                part = pa.Table.from_pylist(self._rows, schema=self.table.schema)
+            except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+                raise self._unfit(str(error)) from error
+            self._rows = []
+            self._take(part)
+
+    def _take(self, part: pa.Table) -> None:
+        if part.schema.remove_metadata() != self.table.schema.remove_metadata():
+            raise self._unfit(_columns(part.schema))
+        keys = part.select(list(self.table.order))
+        self._check_order(keys if self._last is None else pa.concat_tables([self._last, keys]))
+        self._last = keys.slice(max(len(keys) - 1, 0)) if len(keys) else self._last
+        self._parts.append(part)
+        if sum(map(len, self._parts)) >= ROWS_PER_SHARD:
+            self._flush()
+
+    def _check_order(self, keys: pa.Table) -> None:
+        place = first_not_ascending(keys)
+        if place is not None:
+            before, after = keys.slice(place - 1, 2).to_pylist()
+            raise TableError(
+                f"Rows of {self.table.name!r} are out of order or repeated",
+                where=", ".join(self.table.order),
+                got=f"{tuple(after.values())} after {tuple(before.values())}",
+                wanted="strictly ascending keys",
+            )
 
     def _flush(self) -> None:
-        unknown = {column for row in self._buffer for column in row} - set(self.table.schema.names)
+        whole = pa.concat_tables(self._parts) if self._parts else self.table.schema.empty_table()
         path = self.directory / f"part-{self._shard:05d}.parquet"
         try:
-            if unknown:
-                raise pa.ArrowInvalid(f"columns not in the schema: {', '.join(sorted(unknown))}")
-            batch = pa.Table.from_pylist(self._buffer, schema=self.table.schema)
-            pq.write_table(batch, path, compression="zstd", row_group_size=ROWS_PER_GROUP)
+            pq.write_table(whole, path, compression="zstd", row_group_size=ROWS_PER_GROUP)
         except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-            raise TableError(
-                f"Rows of {self.table.name!r} do not fit its schema",
-                got=str(error),
-                wanted=_columns(self.table.schema),
-            ) from error
+            raise self._unfit(str(error)) from error
         self._shard += 1
-        self._buffer = []
+        self._parts = []
+
+    def _unfit(self, got: str) -> TableError:
+        return TableError(
+            f"Rows of {self.table.name!r} do not fit its schema",
+            got=got,
+            wanted=_columns(self.table.schema),
+        )
 
     def close(self) -> None:
         """Write what is left; an empty table still gets one shard that carries the schema."""
-        if self._buffer or self._shard == 0:
+        self._take_rows()
+        if self._parts or self._shard == 0:
             self._flush()
+
+
+def first_not_ascending(keys: pa.Table) -> int | None:
+    """The first row that is not above the one before it; None if all are. Earlier columns come first."""
+    if len(keys) < 2:
+        return None
+    above = tied = None
+    for column in keys.columns:
+        before, after = column.slice(0, len(keys) - 1), column.slice(1)
+        greater, equal = pc.greater(after, before), pc.equal(after, before)
+        above = greater if above is None else pc.or_(above, pc.and_(tied, greater))
+        tied = equal if tied is None else pc.and_(tied, equal)
+    place = pc.index(above, pa.scalar(False)).as_py()
+    return None if place < 0 else place + 1
 
 
 @contextmanager

@@ -13,21 +13,22 @@ import json
 import platform
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
+import pyarrow as pa
 from pydantic import Field
 
 from pipeline.counts import write_counts
-from pipeline.execution import Judged, Trial, judged
+from pipeline.execution import Trial, judged
 from pipeline.identity import content_id, sources_id
 from pipeline.journal import Journal
+from pipeline.outcome_rows import call_table, observation_table, verdict_table
+from pipeline.outcomes import Judged
 from pipeline.params import Base, Section, load
 from pipeline.progress import meter
-from pipeline.sandbox.jobs import Observation
 from pipeline.sandbox.params import SandboxParams
 from pipeline.sandbox.sandbox import Sandbox
 from pipeline.schemas.calls import CALLS
@@ -41,8 +42,14 @@ from pipeline.tables import by_task, read, writer
 
 JOURNAL = Path(".cache/journal/execute")
 ISOLATION = Path("outputs/isolation.json")
+TASKS_PER_PART = 256  # of which rows are made at a time
 # What decides an observation besides its inputs: code here, and the version of Python that ran it.
-DECIDING_SOURCES = ("pipeline/execution.py", "pipeline/inputs/mutate.py", "pipeline/sandbox/**/*.py")
+DECIDING_SOURCES = (
+    "pipeline/execution.py",
+    "pipeline/outcomes.py",
+    "pipeline/inputs/mutate.py",
+    "pipeline/sandbox/**/*.py",
+)
 
 
 class ExecuteParams(Section):
@@ -106,8 +113,8 @@ def finish_trials(setting: Setting, journal: Journal, sandbox: Sandbox) -> tuple
 
         n_observations = 0
         for done in judged(missing(), sandbox):
-            journal.put(running.pop(done.task_id), encoded(done))
-            n_observations += len(done.observations)
+            journal.put(running.pop(done.task_id), done.encoded())
+            n_observations += done.outcome_of.size
             progress.advance(note=f"{n_observations} calls observed")
     return keys, counts
 
@@ -124,27 +131,34 @@ def trials(counts: Counter[str]) -> Iterator[Trial]:
             yield Trial.from_rows(tasks[0], solutions, tests)
 
 
-def write_tables(journal: Journal, keys: Iterable[str]) -> Counter[str]:
+def write_tables(journal: Journal, keys: Sequence[str]) -> Counter[str]:
     """Write calls, observations and verdicts from the journal; how many of each kind there are."""
     counts: Counter[str] = Counter()
     with writer(CALLS) as calls, writer(OBSERVATIONS) as observations, writer(VERDICTS) as verdicts:
-        for key in keys:
-            value = journal.get(key)
-            assert value is not None, f"a finished trial left the journal: {key}"
-            done = decoded(value)
-            calls.append(done.call_rows())
-            observations.append(done.observation_rows())
-            verdicts.append(done.verdict_rows())
-            counts.update(counted(done))
+        for start in range(0, len(keys), TASKS_PER_PART):
+            batch = [_kept(journal, key) for key in keys[start : start + TASKS_PER_PART]]
+            made, seen, decided = call_table(batch), observation_table(batch), verdict_table(batch)
+            calls.append_table(made)
+            observations.append_table(seen)
+            verdicts.append_table(decided)
+            counts += _counted("calls", made["origin"])
+            counts += _counted("observations", seen["status"])
+            counts += _counted("verdicts", decided["verdict"])
+            counts += sum((done.reasons for done in batch), Counter())
     return counts
 
 
-def counted(done: Judged) -> Counter[str]:
-    """How often each origin, status and verdict occurs, and what else there is to report."""
-    counts = Counter(f"calls_{origin}" for _, origin in done.calls.values())
-    counts += Counter(f"observations_{seen.status}" for seen in done.observations.values())
-    counts += Counter(f"verdicts_{verdict}" for verdict in done.verdicts.values())
-    return counts + done.reasons
+def _kept(journal: Journal, key: str) -> Judged:
+    value = journal.get(key)
+    assert value is not None, f"a finished trial left the journal: {key}"
+    return Judged.decoded(value)
+
+
+def _counted(table: str, column: pa.ChunkedArray) -> Counter[str]:
+    """How often each of the column's values occurs."""
+    return Counter(
+        {f"{table}_{found['values']}": found["counts"] for found in column.value_counts().to_pylist()}
+    )
 
 
 def write_isolation(setting: Setting) -> None:
@@ -156,45 +170,6 @@ def write_isolation(setting: Setting) -> None:
         "limits": setting.limits.model_dump(),
     }
     ISOLATION.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
-
-
-def encoded(done: Judged) -> bytes:
-    """A Judged as compact bytes: equal outcomes are written once, ids once a row or column."""
-    seen = list(done.observations.values())
-    outcomes = dict.fromkeys((found.status, found.digest, found.repr) for found in seen)
-    index = {outcome: number for number, outcome in enumerate(outcomes)}
-    content = {
-        "task_id": done.task_id,
-        "calls": done.calls,
-        "programs": list(dict.fromkeys(solution_id for solution_id, _ in done.observations)),
-        "outcomes": list(outcomes),
-        "outcome_of": [index[found.status, found.digest, found.repr] for found in seen],
-        "cpu_s": [found.cpu_s for found in seen],
-        "peak_bytes": [found.peak_bytes for found in seen],
-        "verdicts": [[*ids, verdict] for ids, verdict in done.verdicts.items()],
-        "reasons": done.reasons,
-    }
-    return json.dumps(content, separators=(",", ":")).encode()
-
-
-def decoded(value: bytes) -> Judged:
-    """The Judged that `encoded` wrote, less the values themselves."""
-    content: dict[str, Any] = json.loads(value)
-    ids = ((program, call) for program in content["programs"] for call in content["calls"])
-    columns = (content["outcome_of"], content["cpu_s"], content["peak_bytes"])
-    observations = {}
-    for (program, call), number, cpu_s, peak_bytes in zip(ids, *columns, strict=True):
-        status, digest, shown = content["outcomes"][number]
-        observations[program, call] = Observation(
-            program, call, status, None, digest, shown, cpu_s, peak_bytes
-        )
-    return Judged(
-        task_id=content["task_id"],
-        calls={call_id: (call, origin) for call_id, (call, origin) in content["calls"].items()},
-        observations=observations,
-        verdicts={(solution_id, test_id): verdict for solution_id, test_id, verdict in content["verdicts"]},
-        reasons=Counter(content["reasons"]),
-    )
 
 
 if __name__ == "__main__":

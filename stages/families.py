@@ -8,15 +8,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from pydantic import Field, TypeAdapter
 
-from pipeline.execution import GivenTest, Judged, Trial, judged
+from pipeline.execution import GivenTest, Trial, judged
 from pipeline.identity import content_id
 from pipeline.journal import Journal
+from pipeline.outcomes import Judged
 from pipeline.params import Section
 from pipeline.sandbox.jobs import Program
 from pipeline.sandbox.sandbox import Sandbox
-from pipeline.sandbox.statuses import OK, PASS
+from pipeline.sandbox.statuses import OK
 from pipeline.schemas.workloads import CHECK, MAIN, SMALL
 from pipeline.tables import Row
 from profiling.answers import Workload
@@ -164,13 +166,15 @@ class Court:
 def refusals(family: Family, tried: Judged) -> dict[int, tuple[str, bool]]:
     """Member -> (reason, certainly wrong), for every rewrite that does not do what its parent does."""
     parent_id = family.members[PARENT][0]
-    passed = [test.test_id for test in family.tests if tried.verdicts[parent_id, test.test_id] == PASS]
+    passed = dict(zip(tried.solution_ids, tried.passed, strict=True))
+    test_ids = np.array(tried.test_ids)
+    parent_answers = _values(tried, parent_id)
     found: dict[int, tuple[str, bool]] = {}
     for index, (solution_id, _) in enumerate(family.members[1:], start=1):
-        failed = {test_id for test_id in passed if tried.verdicts[solution_id, test_id] != PASS}
+        failed = set(test_ids[passed[parent_id] & ~passed[solution_id]].tolist())
         if failed:
             found[index] = FAILS_TESTS, bool(failed & family.sure)
-        elif _values(tried, solution_id) != _values(tried, parent_id):
+        elif _values(tried, solution_id) != parent_answers:
             found[index] = OTHER_VALUE, False
     return found
 
@@ -178,8 +182,7 @@ def refusals(family: Family, tried: Judged) -> dict[int, tuple[str, bool]]:
 def _values(tried: Judged, solution_id: str) -> dict[str, str | None]:
     return {
         call_id: seen.digest if seen.status == OK else seen.status
-        for (owner, call_id), seen in tried.observations.items()
-        if owner == solution_id
+        for call_id, seen in tried.answers(solution_id).items()
     }
 
 

@@ -29,6 +29,7 @@ DECIDING_SOURCES = (
     "profiling/**/*.py",
     "stages/families.py",
     "pipeline/execution.py",
+    "pipeline/outcomes.py",
     "pipeline/inputs/enlarge.py",
     "pipeline/sandbox/**/*.py",
 )

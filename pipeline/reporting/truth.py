@@ -6,11 +6,13 @@ This is the only room that looks at references; nothing of it flows back into pa
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+import numpy as np
+
 from pipeline.assertions import CodeTest, ValueTest, parse_test
-from pipeline.execution import GivenTest, Judged, Trial
+from pipeline.execution import GivenTest, Trial
 from pipeline.identity import content_id
+from pipeline.outcomes import Judged
 from pipeline.sandbox.jobs import Program
-from pipeline.sandbox.statuses import PASS
 from pipeline.tables import Row
 
 REFERENCE = "reference"
@@ -36,15 +38,12 @@ def reference_trial(task: Row, tests: Iterable[Row]) -> Trial | None:
 
 def correct_of(judged: Judged) -> dict[str, bool]:
     """{solution_id: whether it passes every test of its trial}."""
-    correct: dict[str, bool] = {}
-    for (solution_id, _), verdict in judged.verdicts.items():
-        correct[solution_id] = correct.get(solution_id, True) and verdict == PASS
-    return correct
+    return dict(zip(judged.solution_ids, np.all(judged.passed, axis=1).tolist(), strict=True))
 
 
 def valid_of(judged: Judged) -> dict[str, bool]:
     """{test_id: whether the reference solution passes it}."""
-    return {test_id: verdict == PASS for (_, test_id), verdict in judged.verdicts.items()}
+    return dict(zip(judged.test_ids, np.all(judged.passed, axis=0).tolist(), strict=True))
 
 
 def _given_tests(task: Row, counts: Counter[str]) -> Iterator[GivenTest]:

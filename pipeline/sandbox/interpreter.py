@@ -62,8 +62,7 @@ def interpreter(packages: tuple[str, ...]) -> Interpreter:
     mapped = {path for path in re.findall(r" (/\S+)$", maps, re.MULTILINE) if not path.endswith("(deleted)")}
     inside = tuple(f"{root}/" for root in (*library, *places))
     outside = {path for path in mapped if not path.startswith(inside)}
-    names = {name for path in outside for name in _names_of(Path(path))}
-    names |= {"/etc/ld.so.cache", "/usr/share/zoneinfo", executable} | _loaders()
+    names = _names_of(outside) | {"/etc/ld.so.cache", "/usr/share/zoneinfo", executable} | _loaders()
     readable = {name for name in names | library if os.path.exists(name)}
     own = {str(PACKAGE / name) for name in _OWN}
     hidden = {f"{root}/{name}" for root in library for name in ("site-packages", "dist-packages")}
@@ -84,11 +83,12 @@ def _places(package: str) -> list[str]:
     return list(spec.submodule_search_locations or ([spec.origin] if spec.origin else []))
 
 
-def _names_of(path: Path) -> set[str]:
-    """The file and the links beside it that lead to it (libffi.so.8 -> libffi.so.8.1.2)."""
-    beside = [entry for entry in os.scandir(path.parent) if entry.is_symlink()]
-    same = {entry.path for entry in beside if os.path.realpath(entry.path) == str(path)}
-    return same | {str(path)} if os.path.isfile(path) else set()
+def _names_of(paths: set[str]) -> set[str]:
+    """The files, and the links beside them that lead to them (libffi.so.8 -> libffi.so.8.1.2)."""
+    files = {path for path in paths if os.path.isfile(path)}
+    beside = {os.path.dirname(path) for path in files}
+    links = (entry.path for folder in beside for entry in os.scandir(folder) if entry.is_symlink())
+    return files | {link for link in links if os.path.realpath(link) in files}
 
 
 def _loaders() -> set[str]:

@@ -5,8 +5,8 @@ from collections import Counter
 import pytest
 
 from pipeline.errors import TableError
-from pipeline.execution import PROBE, TEST, GivenTest, Trial, _verdicts
-from pipeline.sandbox.jobs import Observation, Program
+from pipeline.execution import PROBE, TEST, GivenTest, Trial, verdict
+from pipeline.sandbox.jobs import Program, Seen
 from pipeline.sandbox.statuses import STATUSES, VERDICTS
 
 
@@ -51,20 +51,19 @@ def test_a_probe_that_a_test_calls_anyway_counts_as_the_tests():
     assert trial(value_test("a", "f(1)", "1"), probes=("f(1)",)).calls == {"f(1)": TEST}
 
 
-def verdict(status, value, expected):
-    seen = Observation("s", "c", status, value, None if value is None else "digest")
-    return _verdicts({"s": seen}, expected, lambda actual, wanted: actual == wanted)["s"]
+def verdict_on(status, value, expected):
+    return verdict(Seen(status, value), expected, lambda actual, wanted: actual == wanted)
 
 
 def test_only_a_value_that_equals_the_expected_one_passes():
-    assert verdict("ok", b"1", b"1") == "pass"
-    assert verdict("ok", b"1", b"2") == "fail"
-    assert verdict("ok", b"1", None) == "fail"
+    assert verdict_on("ok", b"1", b"1") == "pass"
+    assert verdict_on("ok", b"1", b"2") == "fail"
+    assert verdict_on("ok", b"1", None) == "fail"
 
 
 @pytest.mark.parametrize("status", [status for status in STATUSES if status != "ok"])
 def test_a_call_without_a_value_never_passes_and_its_verdict_is_in_the_vocabulary(status):
-    found = verdict(status, None, b"1")
+    found = verdict_on(status, None, b"1")
     assert found in VERDICTS
     assert found == (status if status in VERDICTS else "fail")
 

@@ -16,10 +16,8 @@ import pytest
 from pipeline.assertions import ValueTest, parse_test
 from pipeline.counts import read_counts
 from pipeline.errors import TableError
-from pipeline.execution import Judged
 from pipeline.identity import content_id
 from pipeline.journal import Journal
-from pipeline.sandbox.jobs import Observation
 from pipeline.schemas.calls import CALLS
 from pipeline.schemas.observations import OBSERVATIONS
 from pipeline.schemas.solutions import SOLUTIONS
@@ -305,22 +303,6 @@ def gone(pids: set[int]) -> bool:
     while any(Path(f"/proc/{pid}").exists() for pid in pids) and time.monotonic() < deadline:
         time.sleep(0.05)
     return not any(Path(f"/proc/{pid}").exists() for pid in pids)
-
-
-def test_what_the_journal_keeps_comes_back_as_it_was():
-    ids = [(solution_id, call_id) for solution_id in ("s1", "s2") for call_id in ("c1", "c2")]
-    ends = [("ok", "d1", "2"), ("ok", "d1", "2"), ("error", None, "ValueError"), ("timeout", None, None)]
-    done = Judged(
-        task_id="é",
-        calls={"c1": ("f(1)", "test"), "c2": ("f('\\ud800')", "probe")},
-        observations={
-            (solution_id, call_id): Observation(solution_id, call_id, status, None, digest, shown, 1e-5, None)
-            for (solution_id, call_id), (status, digest, shown) in zip(ids, ends, strict=True)
-        },
-        verdicts={("s1", "t"): "pass", ("s2", "t"): "error"},
-        reasons=Counter(abandoned=1),
-    )
-    assert execute.decoded(execute.encoded(done)) == done
 
 
 def test_the_example_of_the_documentation_works_as_it_stands():
