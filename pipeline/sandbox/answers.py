@@ -83,7 +83,8 @@ def split_seen(outcome: Outcome) -> Seen:
     frame = next(read_frames(outcome.frames), None)
     if status is not None or frame is None:
         return Seen(status or statuses.EXIT)
-    return Seen(STATUS_OF_KIND.get(frame[3], statuses.ERROR))
+    said = STATUS_OF_KIND.get(frame[3])
+    return Seen(said if said in statuses.VERDICTS else statuses.ERROR)
 
 
 def alone_seen(outcome: Outcome, program: int, call: int, known: Known) -> tuple[int, Seen, int | None]:

@@ -83,6 +83,7 @@ class Zygote:
         self._request_fd, self._request = _shared("request", layout.REQUEST_BYTES)
         self._arena_fd, self._arena = _shared("arena", layout.ARENA_BYTES)
         self._stale = 0
+        self._trusted = True
         self._own_ns = 0
         self.cpu_s = 0.0
         read_end, self._orders = os.pipe()
@@ -126,7 +127,11 @@ class Zygote:
                 got=f"{len(body)} bytes",
                 wanted=f"at most {layout.REQUEST_BYTES}",
             )
-        # What an earlier request left behind its end would be somebody else's source.
+        # What an earlier request left behind its end would be somebody else's source; what an earlier child
+        # left there, its memory.
+        if not self._trusted:
+            self._request.madvise(mmap.MADV_REMOVE)
+        self._trusted = request.shared
         self._request[: len(body)] = body
         if self._stale > len(body):
             self._request[len(body) : self._stale] = bytes(self._stale - len(body))

@@ -17,11 +17,13 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from pipeline.sandbox.inside import layout, parse, scan, transport
+from pipeline.sandbox.inside import layout, parse, transport
+from pipeline.sandbox.inside.names import nested
 
 MAX_MESSAGE_BYTES = 4 << 20
 _LENGTH = struct.Struct("<I")
 _MUTABLE = (list, dict, set)
+_IMMUTABLE_TYPE = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE
 _LEAVES = frozenset([int, float, str, bool, bytes, complex, type(None)])
 VALUE, OBJECT, RAISED, STOP, NO_REPLY = range(5)
 
@@ -67,24 +69,25 @@ class Holder:
 
     def _do(self, verb: str, target: Any, detail: Any, arguments: list[Any]) -> Reply:
         if verb == "global":
-            return self._reply(target[detail]) if detail in target else (STOP, None, [])
+            return self.reply(target[detail]) if detail in target else (STOP, None, [])
         if verb == "get":
-            return self._reply(getattr(target, detail))
+            return self.reply(getattr(target, detail))
         if verb == "call":
             named = dict(detail)
-            reply = self._reply(target(*arguments, **named))
+            reply = self.reply(target(*arguments, **named))
             return reply[0], reply[1], [item if type(item) in _MUTABLE else None for item in arguments]
         if verb == "iterate":
-            return self._reply(iter(target))
+            return self.reply(iter(target))
         if verb == "item":
-            return self._reply(target[detail])
+            return self.reply(target[detail])
         if verb == "length":
-            return self._reply(len(target))
+            return self.reply(len(target))
         if verb == "truth":
-            return self._reply(bool(target))
-        return self._reply(next(target))
+            return self.reply(bool(target))
+        return self.reply(next(target))
 
-    def _reply(self, value: Any) -> Reply:
+    def reply(self, value: Any) -> Reply:
+        """The value as plain data, or by number."""
         if type(value) in _LEAVES:
             return VALUE, value, []
         kind, raw = transport.careful(value, MAX_MESSAGE_BYTES)
@@ -198,21 +201,51 @@ def _made(error: type[BaseException], text: str) -> BaseException:
 
 
 def direct(holder: Holder) -> Ask:
-    """Ask a holder in this process; arguments and results are copied all the same."""
+    """Ask a holder in this process; whatever crosses is copied, or called through a function made for it.
+
+    An object itself would be a way around the scan: one side may import it, the other may change it.
+    """
+
+    def inward(value: Any) -> Any:
+        if type(value) is Remote:
+            return holder.objects[value._handle]
+        if type(value) in _LEAVES or _is_fixed(value):
+            return value
+        return crossing(value) if callable(value) else parse.parse(encoded(value))
+
+    def outward(value: Any) -> Any:
+        return value if type(value) in _LEAVES else _received(ask, *holder.reply(value)[:2])
+
+    def crossing(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **named: Any) -> Any:
+            sent, named = [outward(item) for item in arguments], {n: outward(i) for n, i in named.items()}
+            try:
+                result = function(*sent, **named)
+            except (NotPlain, SystemExit, MemoryError):
+                raise
+            except BaseException as error:
+                told = _exception(error)
+            else:
+                return inward(result)
+            return _received(ask, RAISED, told)
+
+        return call
 
     def ask(verb: str, handle: int, detail: Any, arguments: list[Any]) -> Reply:
-        copies = [_copy(argument) for argument in arguments]
-        named = [(name, _copy(item)) for name, item in detail] if verb == "call" else detail
+        copies = [inward(argument) for argument in arguments]
+        named = [(name, inward(item)) for name, item in detail] if verb == "call" else detail
         kind, content, changed = holder.do(verb, handle, named, copies)
-        return kind, content, [_copy(item) for item in changed]
+        return kind, content, [parse.parse(encoded(item)) for item in changed]
 
     return ask
 
 
-def _copy(value: Any) -> Any:
-    if type(value) in _LEAVES or callable(value):
-        return value
-    return parse.parse(encoded(value))
+def _is_fixed(value: Any) -> bool:
+    """Whether it is a builtin function or class, which nobody can change, and not the maker of classes."""
+    kind = type(value)
+    if kind is types.BuiltinFunctionType:
+        return type(value.__self__) is types.ModuleType
+    return kind is type and value is not type and bool(value.__flags__ & _IMMUTABLE_TYPE)
 
 
 def over_pipes(read_end: int, write_end: int) -> Ask:
@@ -269,7 +302,7 @@ def _exactly(descriptor: int, size: int) -> Iterator[bytes]:
 
 def wanted_names(code: types.CodeType, entry_point: str) -> set[str]:
     """The names a check's code may want of the program: never a builtin, unless it is the entry point."""
-    names = {name for nested in scan.nested(code) for name in nested.co_names}
+    names = {name for part in nested(code) for name in part.co_names}
     return {name for name in names if name == entry_point or not hasattr(builtins, name)}
 
 

@@ -11,10 +11,12 @@ import datetime
 import decimal
 import fractions
 import struct
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 MAX_DEPTH = 100
+MAX_COLLISIONS = 64  # keys of one hash
 
 _INT = struct.Struct("<i")
 _UINT = struct.Struct("<I")
@@ -176,5 +178,6 @@ def _parse_wrapped(raw: bytes, at: int, depth: int) -> tuple[Any, int]:
 
 def _guard_hashes(keys: list[Any]) -> None:
     """Refuse keys forged to collide: building their dict or set would take quadratic time."""
-    if len(keys) > 64 and 2 * len({hash(key) for key in keys}) < len(keys):
+    colliding = len(keys) - len(set(map(hash, keys)))
+    if colliding > MAX_COLLISIONS and max(Counter(map(hash, keys)).values()) > MAX_COLLISIONS:
         raise Malformed("colliding keys")

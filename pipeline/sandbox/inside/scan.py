@@ -13,12 +13,13 @@ ALONE  it might reach something that outlives its namespace: a process of its ow
 
 How it can be sound: everything a program can reach starts from a name in some `co_names` (global, attribute
 or module), because the builtins that turn strings into access (getattr, eval, vars, …), attribute access by
-`match` patterns, and all names with a leading underscore outside a short list are ALONE. Modules are open
-only if listed, and of those only attributes that are neither modules nor mutable containers. Assigning
-attributes together with any import is ALONE (it could patch a module). An object that equals and hashes like
-another can sit in a module's cache and be taken for it: so a program that makes classes must not come near
-modules that cache by values (`re`, `strptime`), and one that uses `type` (which makes classes that lie about
-themselves) not near those that cache by classes (`collections.abc`). Unknown means ALONE.
+`match` patterns, `str.format` of what is not a constant, and all names with a leading underscore outside a
+short list are ALONE. Modules are open only if listed, and of those only attributes that are neither modules
+nor mutable containers. Assigning attributes together with any import is ALONE (it could patch a module). An
+object that equals and hashes like another can sit in a module's cache and be taken for it: so a program that
+makes classes must not come near modules that cache by values (`re`, `strptime`; `typing` if a class says what
+it equals), and one that uses `type` (which makes classes that lie about themselves) not near those that cache
+by classes (`collections.abc`). Unknown means ALONE.
 
 Source: CPython's `dis` and `inspect` documentation; opcodes are looked up by name, so that one list serves
 Python 3.11 to 3.14.
@@ -31,6 +32,8 @@ import sys
 import types
 import typing
 from importlib.machinery import PathFinder
+
+from pipeline.sandbox.inside.names import all_names, nested, opcodes, pattern_names, private_names
 
 ONCE, FRESH, ALONE, OWN, LOST = range(5)
 
@@ -57,7 +60,7 @@ OPEN_IN_SYS = frozenset("maxsize maxunicode float_info int_info version_info byt
 CLOSED_BUILTINS = frozenset(
     """
     getattr setattr delattr eval exec compile open input breakpoint vars globals locals memoryview
-    bytearray quit help
+    bytearray quit help format_map
 """.split()
 )
 CLOSED_FRAMES = frozenset(
@@ -74,14 +77,17 @@ OPEN_UNDERSCORED = frozenset(
     __call__ __bool__ __add__ __radd__ __iadd__ __sub__ __rsub__ __mul__ __rmul__ __truediv__
     __floordiv__ __mod__ __pow__ __neg__ __abs__ __and__ __or__ __xor__ __invert__ __lshift__
     __rshift__ __int__ __float__ __index__ __enter__ __exit__ __reversed__ __qualname__ __module__
-    __doc__ __annotations__ __static_attributes__ __firstlineno__ __all__ __author__ __version__
+    __doc__ __static_attributes__ __firstlineno__ __all__ __author__ __version__
 """.split()
 )
 # Names that stand for a cache: modules, and functions of modules that have none otherwise.
 CACHING_BY_VALUE = frozenset("re string strptime".split())
 CACHING_BY_CLASS = frozenset(
-    "collections collections.abc decimal fractions functools re statistics string strptime".split()
+    "collections collections.abc decimal fractions functools random re statistics string strptime".split()
 )
+# `type`, and what of `typing` hands it out.
+_TYPE = frozenset("type Type get_origin".split())
+_SAYS_WHAT_IT_EQUALS = frozenset("__eq__ __hash__".split())
 # What a program uses that means to keep something outside its namespace. Not a boundary: whoever hides it (in
 # a string for eval, say) meets his own earlier calls, and nobody else.
 KEEPING = frozenset(
@@ -91,33 +97,29 @@ KEEPING = frozenset(
     __subclasses__ __code__
     __globals__ __defaults__ __kwdefaults__ __closure__ __del__ f_back f_globals f_locals f_builtins gi_frame
     tb_frame register displayhook excepthook stdout stderr stdin cache_clear alarm setitimer time_ns utime
-    getcontext setcontext contextvars _exit kill abort
+    getcontext setcontext localcontext DefaultContext BasicContext ExtendedContext contextvars _exit kill
+    abort chdir fchdir umask tzset overload get_overloads clear_overloads __annotations__ __loader__
+    __spec__ supports_dir_fd supports_effective_ids supports_fd supports_follow_symlinks pathconf_names
+    confstr_names sysconf_names algorithms_available algorithms_guaranteed ESCAPE_DCT BACKSLASH
     """.split()
 )
 KEEPS_NOTHING = frozenset("os json hashlib struct array base64 glob".split())
 _KEEPING_MODULES = sys.stdlib_module_names - OPEN_MODULES - KEEPS_NOTHING
 # `type` makes classes; the others look at the frame that they are called from.
-_NOT_IN_CALLS = frozenset("type dir super".split())
-NEEDS_RESEED = "random"
+_NOT_IN_CALLS = _TYPE | {"dir", "super", "setrecursionlimit"}
+NEEDS_RESEED = frozenset("random samples".split())  # `samples` of statistics.NormalDist
 NEEDS_LIMIT_RESET = "setrecursionlimit"
 
 
-def _ops(names: str) -> frozenset[int]:
-    return frozenset(opcode.opmap[name] for name in names.split() if name in opcode.opmap)
-
-
-_IMPORTS = _ops("IMPORT_NAME")
-_GLOBALS = _ops("""
-    LOAD_NAME STORE_NAME DELETE_NAME LOAD_GLOBAL STORE_GLOBAL DELETE_GLOBAL LOAD_FROM_DICT_OR_GLOBALS
-""")
+_IMPORTS = opcodes("IMPORT_NAME")
 _JUMPS = frozenset(opcode.hasjrel) | frozenset(opcode.hasjabs)
-_PATTERNS = _ops("MATCH_CLASS")
-_MAKES_CLASSES = _ops("LOAD_BUILD_CLASS")
-_ASSIGNS_ATTRIBUTE = _ops("STORE_ATTR DELETE_ATTR")
-_ASSIGNS_GLOBAL = _ops("STORE_GLOBAL DELETE_GLOBAL")
-_ASSIGNS_NAME = _ASSIGNS_GLOBAL | _ops("STORE_NAME DELETE_NAME")
+_PATTERNS = opcodes("MATCH_CLASS")
+_MAKES_CLASSES = opcodes("LOAD_BUILD_CLASS")
+_ASSIGNS_ATTRIBUTE = opcodes("STORE_ATTR DELETE_ATTR")
+_ASSIGNS_GLOBAL = opcodes("STORE_GLOBAL DELETE_GLOBAL")
+_ASSIGNS_NAME = _ASSIGNS_GLOBAL | opcodes("STORE_NAME DELETE_NAME")
 # A module made of these only binds functions, modules and constants.
-_DEFINES = _ops("""
+_DEFINES = opcodes("""
     RESUME CACHE NOP NOT_TAKEN PUSH_NULL LOAD_CONST LOAD_SMALL_INT LOAD_NAME STORE_NAME LOAD_ATTR
     MAKE_FUNCTION SET_FUNCTION_ATTRIBUTE IMPORT_NAME IMPORT_FROM POP_TOP RETURN_VALUE RETURN_CONST
     BUILD_TUPLE BINARY_SUBSCR COMPARE_OP TO_BOOL POP_JUMP_IF_FALSE POP_JUMP_IF_TRUE
@@ -131,6 +133,16 @@ _DEFINES_BYTES = bytes(sorted(_DEFINES))
 _DULL_BYTES = bytes(
     set(range(256)) - (_IMPORTS | _PATTERNS | _MAKES_CLASSES | _ASSIGNS_ATTRIBUTE | _ASSIGNS_NAME)
 )
+
+
+def _changeable() -> set[str]:
+    """Names of what is mutable in the open modules."""
+    return {
+        attribute
+        for name in OPEN_MODULES - {"sys"}
+        for attribute, value in vars(sys.modules[name]).items()
+        if type(value) in (list, dict, set)
+    }
 
 
 def _closed_with_imports() -> frozenset[str]:
@@ -156,6 +168,7 @@ class Scan:
         self.caching_by_class = CACHING_BY_CLASS | {
             name for name, value in vars(typing).items() if _is_abstract(value)
         }
+        self.keeping = KEEPING | _KEEPING_MODULES | _changeable()
         self.loaded = frozenset(name for name in sys.modules if name[:1] != "_")
         self.closed_with_imports = self.closed | _closed_with_imports()
         self.found: dict[str, bool] = {}
@@ -174,8 +187,8 @@ class Scan:
             if self._reaches_out(names - idle - private, ops, imports):
                 known = self.loaded | sys.stdlib_module_names
                 idle = idle_names(code, known) if imports else set()
-                return (ALONE if _keeps_outside(names - idle - private, ops) else OWN), True
-        resets = NEEDS_RESEED in names or NEEDS_LIMIT_RESET in names
+                return (ALONE if self._keeps_outside(names - idle - private, ops) else OWN), True
+        resets = NEEDS_LIMIT_RESET in names or not names.isdisjoint(NEEDS_RESEED)
         defines_only = not code.co_code[::2].translate(None, _DEFINES_BYTES)
         keeps = not defines_only or ops & _ASSIGNS_ATTRIBUTE or ops & _ASSIGNS_GLOBAL
         return (FRESH if keeps or resets else ONCE), resets
@@ -210,6 +223,8 @@ class Scan:
     def _reaches_out(self, names: set[str], ops: set[int], imports: bool) -> bool:
         if not names.isdisjoint(self.closed_with_imports if imports else self.closed) or ops & _PATTERNS:
             return True
+        if ops & _MAKES_CLASSES and "bytes" in names:
+            return True  # `marshal` takes an instance of a subclass for bytes
         if imports and (ops & _ASSIGNS_ATTRIBUTE or self._could_fill_caches(names, ops)):
             return True
         for name in names - self.plain:
@@ -221,53 +236,34 @@ class Scan:
             self.plain.add(name)
         return False
 
-    def _could_fill_caches(self, names: set[str], ops: set[int]) -> bool:
-        if "type" in names and not names.isdisjoint(self.caching_by_class):
+    def _keeps_outside(self, names: set[str], ops: set[int]) -> bool:
+        if ops & _ASSIGNS_ATTRIBUTE or not names.isdisjoint(self.keeping):
             return True
-        return bool(ops & _MAKES_CLASSES or "type" in names) and not names.isdisjoint(CACHING_BY_VALUE)
+        if "sys" in names and not names.isdisjoint(vars(sys).keys() - OPEN_IN_SYS - OPEN_UNDERSCORED):
+            return True
+        hidden = any(name[:1] == "_" and name not in OPEN_UNDERSCORED for name in names)
+        return hidden and bool(ops & _IMPORTS)
 
-
-def _keeps_outside(names: set[str], ops: set[int]) -> bool:
-    if ops & _ASSIGNS_ATTRIBUTE or not names.isdisjoint(KEEPING | _KEEPING_MODULES):
-        return True
-    if "sys" in names and not names.isdisjoint(vars(sys).keys() - OPEN_IN_SYS - OPEN_UNDERSCORED):
-        return True
-    hidden = any(name[:1] == "_" and name not in OPEN_UNDERSCORED for name in names)
-    return hidden and bool(ops & _IMPORTS)
-
-
-def _is_abstract(value: object) -> bool:
-    """Whether isinstance() of this attribute of typing goes through an abstract class, which caches."""
-    return isinstance(value, abc.ABCMeta) or isinstance(getattr(value, "__origin__", None), abc.ABCMeta)
+    def _could_fill_caches(self, names: set[str], ops: set[int]) -> bool:
+        makes_types = not names.isdisjoint(_TYPE)
+        if makes_types and not names.isdisjoint(self.caching_by_class):
+            return True
+        if "typing" in names and ops & _MAKES_CLASSES and names >= _SAYS_WHAT_IT_EQUALS:
+            return True
+        return bool(ops & _MAKES_CLASSES or makes_types) and not names.isdisjoint(CACHING_BY_VALUE)
 
 
 def _names_and_ops(code: types.CodeType) -> tuple[set[str], set[int]]:
     """All names, and the opcodes that matter, of a code object and what is defined in it."""
     parts = nested(code)
-    ops = b"".join([part.co_code[::2] for part in parts]).translate(None, _DULL_BYTES)
-    return set().union(*[part.co_names for part in parts]), set(ops)
+    found = set(b"".join([part.co_code[::2] for part in parts]).translate(None, _DULL_BYTES))
+    names = all_names(parts)
+    return (names | pattern_names(parts) if found & _PATTERNS else names), found
 
 
-def nested(code: types.CodeType) -> list[types.CodeType]:
-    """The code object and all that are defined in it."""
-    found = [code]
-    for part in found:
-        found += [constant for constant in part.co_consts if type(constant) is types.CodeType]
-    return found
-
-
-def private_names(code: types.CodeType) -> set[str]:
-    """Names such as `_helper` that are only used as globals: its own, for no module or builtin has one.
-
-    Not for programs that make classes, where a name may become an attribute.
-    """
-    found: set[str] = set()
-    reached: set[str] = set()
-    for part in nested(code):
-        for step in dis.get_instructions(part):
-            if step.opcode in dis.hasname:
-                (found if step.opcode in _GLOBALS else reached).add(step.argval)
-    return {name for name in found - reached if name[:1] == "_" and name[:2] != "__"}
+def _is_abstract(value: object) -> bool:
+    """Whether isinstance() of this attribute of typing goes through an abstract class, which caches."""
+    return isinstance(value, abc.ABCMeta) or isinstance(getattr(value, "__origin__", None), abc.ABCMeta)
 
 
 def idle_names(
@@ -301,30 +297,3 @@ def idle_names(
                 return set()
             previous = "" if step.opname in ("CACHE", "EXTENDED_ARG") else step.opname
     return idle - used
-
-
-def identity(code: types.CodeType) -> tuple[object, ...]:
-    """Equal for programs whose bytecode, constants and names are equal: layout and comments left out."""
-    return (
-        code.co_code,
-        code.co_names,
-        code.co_varnames,
-        code.co_freevars,
-        code.co_cellvars,
-        code.co_argcount,
-        code.co_posonlyargcount,
-        code.co_kwonlyargcount,
-        code.co_flags,
-        code.co_name,
-        code.co_exceptiontable,
-        tuple(map(_constant_identity, code.co_consts)),
-    )
-
-
-def _constant_identity(constant: object) -> object:
-    kind = type(constant)
-    if kind is types.CodeType:
-        return identity(constant)  # type: ignore[arg-type]
-    if kind is tuple or kind is frozenset:
-        return kind, tuple(map(_constant_identity, constant))  # type: ignore[call-overload]
-    return kind, repr(constant) if kind is float or kind is complex else constant

@@ -15,6 +15,7 @@ from typing import Any
 from pipeline.sandbox.inside import check, layout, scan, transport
 from pipeline.sandbox.inside.arena import Arena, cpu_clock, elapsed_clock
 from pipeline.sandbox.inside.calls import Column, SharedCalls, shared_calls
+from pipeline.sandbox.inside.names import identity
 from pipeline.sandbox.inside.programs import (
     compiled_beside_others,
     namespace,
@@ -74,7 +75,7 @@ def _ready(
         arena.begin(job, program, layout.WHOLE)
         tier, resets = scanner.program(code)
         alike = tier in _RUN_HERE and wanted is None
-        first = seen.setdefault(scan.identity(code), program) if alike else program
+        first = seen.setdefault(identity(code), program) if alike else program
         if tier == scan.LOST:
             arena.put(job, program, layout.WHOLE, layout.RAISED, 0, b"ModuleNotFoundError")
         elif tier not in _RUN_HERE:
@@ -206,7 +207,7 @@ def _encoded(
     """(kinds, answers) of the values of calls."""
     try:
         answers = list(map(transport.dumps, values, repeat(2)))
-        if max(map(len, answers)) <= max_bytes:
+        if max(map(len, answers)) <= max_bytes and transport.MARKED not in b"".join(answers):
             return bytearray(len(values)), answers
     except (ValueError, MemoryError):
         pass

@@ -20,6 +20,7 @@ from typing import Any
 from pipeline.sandbox.inside.layout import NOT_PLAIN, PLAIN, TOO_LARGE
 
 MAX_DEPTH = 90
+MARKED = b"(\x03\0\0\0S"  # how (StopIteration, tag, content) begins
 dumps: Callable[[Any, int], bytes] = marshal.dumps
 
 _LEAVES = frozenset([int, float, str, bool, bytes, complex, type(None), type(Ellipsis)])
@@ -48,6 +49,8 @@ def plain(value: object, max_bytes: int) -> tuple[int, bytes]:
         raw = dumps(value, 2)
     except ValueError:
         return careful(value, max_bytes)
+    if MARKED in raw:  # a tuple that looks as if it was written here
+        return careful(value, max_bytes)
     return (PLAIN, raw) if len(raw) <= max_bytes else (TOO_LARGE, b"")
 
 
@@ -72,7 +75,9 @@ def _tree(value: Any, depth: int) -> object:
     if kind is list or kind is tuple or kind is set or kind is frozenset:
         return kind([_tree(item, depth + 1) for item in kind.__iter__(value)])
     if kind in _MAPPINGS:
-        pairs = tuple((_tree(key, depth + 1), _tree(item, depth + 1)) for key, item in dict.items(value))
+        if kind is dict:
+            return {_tree(key, depth + 1): _tree(item, depth + 1) for key, item in value.items()}
+        pairs = tuple((_tree(key, depth + 1), _tree(item, depth + 1)) for key, item in value.items())
         return StopIteration, _MAPPINGS[kind], pairs
     if kind is collections.deque:
         return StopIteration, "deque", tuple(_tree(item, depth + 1) for item in value)
@@ -82,7 +87,7 @@ def _tree(value: Any, depth: int) -> object:
         return StopIteration, "bytearray", bytes(value)
     if kind in _TEXTS:
         return StopIteration, _TEXTS[kind], _text(value)
-    if isinstance(value, tuple) and type.__getattribute__(kind, "__eq__") is tuple.__eq__:
+    if issubclass(kind, tuple) and type.__getattribute__(kind, "__eq__") is tuple.__eq__:
         return tuple(_tree(item, depth + 1) for item in tuple.__iter__(value))  # a namedtuple is its tuple
     raise Opaque
 

@@ -71,9 +71,11 @@ def main() -> None:
         enter_child()
         run.serve_split_check(request[:size], read_end, write_end, open_arena())
 
+    trusted = True  # what ran last, to have told how much of the arena it used
     while message := os.read(orders, layout.GO.size):
         limit_ns, total_ns, quiet_ns, size, split, shared = layout.GO.unpack(message)
-        _wipe(arena)
+        _wipe(arena, everything=not trusted)
+        trusted = bool(shared)
         if split:
             to_program, to_check = os.pipe(), os.pipe()
             program = _fork(run_program, size, to_program[0], to_check[1], (to_program[1], to_check[0]))
@@ -148,8 +150,14 @@ def _fork(body: Callable[..., None], size: int, *ends: Any) -> int:
         os._exit(70)
 
 
-def _wipe(arena: mmap.mmap) -> None:
-    """Zero what is in use of the arena, so that no child finds what another left."""
+def _wipe(arena: mmap.mmap, *, everything: bool) -> None:
+    """Zero what is in use of the arena, so that no child finds what another left.
+
+    everything: a program that can write there may have left something beyond what is said to be in use.
+    """
+    if everything:
+        arena.madvise(mmap.MADV_REMOVE)
+        return
     (used,) = struct.unpack_from("=Q", arena)
     end = min(ARENA_HEADER_BYTES + used, len(arena))
     arena[:end] = bytes(end)

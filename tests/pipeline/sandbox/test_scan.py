@@ -1,6 +1,7 @@
 import pytest
 
-from pipeline.sandbox.inside.scan import ALONE, FRESH, LOST, ONCE, OWN, Scan, identity
+from pipeline.sandbox.inside.names import identity
+from pipeline.sandbox.inside.scan import ALONE, FRESH, LOST, ONCE, OWN, Scan
 from pipeline.sandbox.isolation import PRELOAD
 
 F = "def f(x):\n    return x\n"

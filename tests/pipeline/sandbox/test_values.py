@@ -72,9 +72,16 @@ def test_bytes_that_lie_about_themselves_are_malformed(raw: bytes):
 
 def test_keys_forged_to_collide_are_refused():
     modulus = (1 << 61) - 1
-    _, raw = transport.plain([modulus * number for number in range(1, 3000)], 1 << 20)
-    with pytest.raises(parse.Malformed, match="colliding"):
-        parse.parse(b"<" + raw[1:])
+    colliding = [modulus * number for number in range(1, 3000)]
+    for keys in (colliding, colliding + list(range(1, 4000))):
+        _, raw = transport.plain(keys, 1 << 20)
+        with pytest.raises(parse.Malformed, match="colliding"):
+            parse.parse(b"<" + raw[1:])
+
+
+def test_keys_that_collide_by_nature_are_not_refused():
+    grid = {(x, y, z) for x in range(-9, 9) for y in range(-9, 9) for z in range(-9, 9)}
+    assert brought_back(grid) == grid
 
 
 @pytest.mark.parametrize(

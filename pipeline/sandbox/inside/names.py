@@ -1,0 +1,132 @@
+"""What a code object can name, read from its bytecode and constants before anything of it runs.
+
+A name is everything that stands in some `co_names` (globals, attributes, modules), and what reaches
+attributes without standing there: class patterns, and the fields of strings with `.format`.
+
+Source: CPython's `dis` and `inspect` documentation; opcodes are looked up by name, so that one list serves
+Python 3.11 to 3.14.
+"""
+
+import _string  # type: ignore[import-not-found]
+import dis
+import opcode
+import types
+
+UNKNOWN_ATTRIBUTE = "format_map"  # a closed name: a template that is not a constant could reach anything
+
+
+def opcodes(names: str) -> frozenset[int]:
+    """The opcodes of these names that this Python has."""
+    return frozenset(opcode.opmap[name] for name in names.split() if name in opcode.opmap)
+
+
+GLOBALS = opcodes("""
+    LOAD_NAME STORE_NAME DELETE_NAME LOAD_GLOBAL STORE_GLOBAL DELETE_GLOBAL LOAD_FROM_DICT_OR_GLOBALS
+""")
+
+
+def nested(code: types.CodeType) -> list[types.CodeType]:
+    """The code object and all that are defined in it."""
+    found = [code]
+    for part in found:
+        found += [constant for constant in part.co_consts if type(constant) is types.CodeType]
+    return found
+
+
+def all_names(parts: list[types.CodeType]) -> set[str]:
+    """All names in the code objects."""
+    names: set[str] = set().union(*[part.co_names for part in parts])
+    if "format" in names:
+        names |= _formatted_names(parts)
+    for name in ("__annotations__", "__all__"):
+        if name in names and not _is_reached(parts, name):
+            names.discard(name)  # that of its own module or class
+    return names
+
+
+def _is_reached(parts: list[types.CodeType], name: str) -> bool:
+    """Whether the name stands for an attribute anywhere."""
+    return any(
+        step.argval == name and step.opcode in dis.hasname and step.opcode not in GLOBALS
+        for part in parts
+        if name in part.co_names
+        for step in dis.get_instructions(part)
+    )
+
+
+def pattern_names(parts: list[types.CodeType]) -> set[str]:
+    """The attributes that class patterns may reach: they stand in tuples among the constants."""
+    tuples = [constant for part in parts for constant in part.co_consts if type(constant) is tuple]
+    return {name for names in tuples for name in names if type(name) is str}
+
+
+def _formatted_names(parts: list[types.CodeType]) -> set[str]:
+    """The attributes that strings with `.format` reach; UNKNOWN_ATTRIBUTE if that is not plain."""
+    found: set[str] = set()
+    for part in parts:
+        previous = None
+        for step in dis.get_instructions(part) if "format" in part.co_names else ():
+            if step.argval == "format" and step.opcode in dis.hasname and step.opcode not in GLOBALS:
+                known = previous is not None and previous.opname == "LOAD_CONST" and not step.is_jump_target
+                if not known or previous is None or type(previous.argval) is not str:
+                    return {UNKNOWN_ATTRIBUTE}
+                found |= _field_names(previous.argval)
+            if step.opname not in ("CACHE", "EXTENDED_ARG", "NOP"):
+                previous = step
+    return found
+
+
+def _field_names(text: str) -> set[str]:
+    """The attributes that the fields of a format string reach."""
+    found: set[str] = set()
+    try:
+        for _, field, spec, _ in _string.formatter_parser(text):
+            if field:
+                _, rest = _string.formatter_field_name_split(field)
+                found.update(str(name) for is_attribute, name in rest if is_attribute)
+            if spec:
+                found |= _field_names(spec)
+    except ValueError:
+        return {UNKNOWN_ATTRIBUTE}
+    return found
+
+
+def private_names(code: types.CodeType) -> set[str]:
+    """Names such as `_helper` that are only used as globals: its own, for no module or builtin has one.
+
+    Not for programs that make classes, where a name may become an attribute.
+    """
+    found: set[str] = set()
+    reached: set[str] = set()
+    for part in nested(code):
+        for step in dis.get_instructions(part):
+            if step.opcode in dis.hasname:
+                (found if step.opcode in GLOBALS else reached).add(step.argval)
+    return {name for name in found - reached if name[:1] == "_" and name[:2] != "__"}
+
+
+def identity(code: types.CodeType) -> tuple[object, ...]:
+    """Equal for programs whose bytecode, constants and names are equal: layout and comments left out."""
+    return (
+        code.co_code,
+        code.co_names,
+        code.co_varnames,
+        code.co_freevars,
+        code.co_cellvars,
+        code.co_argcount,
+        code.co_posonlyargcount,
+        code.co_kwonlyargcount,
+        code.co_flags,
+        code.co_name,
+        code.co_exceptiontable,
+        tuple(map(_constant_identity, code.co_consts)),
+    )
+
+
+def _constant_identity(constant: object) -> object:
+    kind = type(constant)
+    if kind is types.CodeType:
+        return identity(constant)  # type: ignore[arg-type]
+    if kind is tuple or kind is frozenset:
+        return kind, tuple(map(_constant_identity, constant))  # type: ignore[call-overload]
+    return kind, repr(constant) if kind is float or kind is complex else constant
