@@ -12,7 +12,8 @@ from typing import TypeVar
 
 from profiling.answers import Answer, LineCost, Workload, parsed_answer
 from profiling.claims import Claim, time_claim
-from profiling.inside.growth import AS_WRITTEN
+from profiling.inside.growth import AS_WRITTEN, GROWN
+from profiling.inside.timing import QUICK_S
 
 T = TypeVar("T")
 
@@ -82,6 +83,16 @@ class Measured:
     def live(self) -> tuple[int, ...]:
         """The programs that have times."""
         return tuple(index for index, times in enumerate(self.times) if times and index not in self.dropped)
+
+    def grew(self, program: int) -> bool:
+        """Whether the program took longer on the largest input than on the one that was written.
+
+        Of two that did not, either may be the faster on another input: what is measured on one says nothing.
+        """
+        if not self.ladder:
+            return False
+        (_, first), (_, last) = self.ladder[0], self.ladder[-1]
+        return last[program] > max(QUICK_S, GROWN * first[program])
 
     def claim(self, slower: int, faster: int) -> Claim | None:
         """What the times say about two programs; None where they say nothing."""

@@ -79,7 +79,7 @@ def efficiency_score(
         raise ValueError("weights must not be negative, nor all 0, and the reference must keep the limit")
     scores: list[float] = []
     for seconds, reference, weight in levels:
-        if not seconds or not max(seconds) < limit_s:
+        if not seconds or not all(taken < limit_s for taken in seconds):
             break
         scores.append(weight * (limit_s - max(seconds)) / (limit_s - reference))
     return math.fsum(scores) / math.fsum(weights)
@@ -121,7 +121,7 @@ def differential_performance_score(cost: float, reference_costs: Sequence[float]
 
     Source: Liu et al., Evaluating language models for efficient code generation (EvalPerf), 2024, sec. 2.3.
     """
-    if not reference_costs or min(cost, *reference_costs) <= 0:
+    if not reference_costs or not all(one > 0 for one in (cost, *reference_costs)):
         raise ValueError("costs must be positive, and there must be references")
     return 100 * sum(reference >= cost for reference in reference_costs) / len(reference_costs)
 

@@ -11,6 +11,7 @@ The module runs inside the sandbox too, so it imports the standard library only.
 
 import ast
 import itertools
+import math
 from collections.abc import Sequence
 from random import Random
 from typing import Any
@@ -236,7 +237,12 @@ def _grown_list(values: list[Any], shape: str, size: int, random: Random) -> lis
     else:
         # Where elements repeat, a search for repetition leaves early: one shape has none, whatever was given.
         distinct = _distinct(values) or (shape == "reversed" and not _is_binary(values))
-        grown = _elements(values, size, random, distinct=distinct)
+        apart = shape == "reversed" and {type(value) for value in values} == {float}
+        grown = (
+            _floats_apart(values, size, random)
+            if apart
+            else _elements(values, size, random, distinct=distinct)
+        )
     if _is_sorted(values) or (shape == "sorted" and _orderable(grown)):
         grown.sort()
     elif shape == "reversed" and _orderable(grown):
@@ -273,6 +279,17 @@ def _integers(values: list[int], size: int, random: Random, distinct: bool) -> l
     return random.choices(range(low, low + wider), k=size)
 
 
+def _floats_apart(values: list[float], size: int, random: Random) -> list[float]:
+    """None nearer to each other than the nearest two given: to be near may be what is looked for."""
+    low, high = min(values), max(values)
+    gap = min((b - a for a, b in itertools.pairwise(sorted(set(values)))), default=1.0)
+    if not (high - low) / gap < MAX_INTEGER or not math.isfinite(4 * gap * size):
+        return [round(random.uniform(low, high), 3) for _ in range(size)]
+    places = random.sample(range(max(2 * size, int((high - low) / gap))), size)
+    low = low if low >= 0 else low - gap * size
+    return [float(f"{low + gap * place:.12g}") for place in places]
+
+
 def _strings(values: list[str], size: int, random: Random, distinct: bool) -> list[str]:
     letters = sorted({letter for value in values for letter in value}) or ["a"]
     lengths = [len(value) for value in values]
@@ -307,10 +324,14 @@ def _rows(values: list[Any], size: int, random: Random) -> list[Any]:
         _elements([row[c] for row in values], size, random, distinct=_distinct([row[c] for row in values]))
         for c in range(width)
     ]
-    rows = [list(row) for row in zip(*columns, strict=False)]
     if width > 1 and all(_is_sorted(row) for row in values):
-        rows = [sorted(row) for row in rows]
-    return [kind(row) for row in rows]
+        if all(map(_is_int, itertools.chain(*values))):
+            # From here to there: as long as those given, or all overlap, the more the larger they grow.
+            steps = [[b - a for a, b in itertools.pairwise(row)] for row in values]
+            starts = columns[0]
+            return [kind(itertools.accumulate([start, *random.choice(steps)])) for start in starts]
+        return [kind(sorted(row)) for row in zip(*columns, strict=False)]
+    return [kind(row) for row in zip(*columns, strict=False)]
 
 
 def _values(arguments: Arguments) -> list[Any]:

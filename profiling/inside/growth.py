@@ -132,11 +132,13 @@ def climb(grounds: Sequence[Ground]) -> list[Ladder] | str:
             ladders += [
                 Ladder(start + i, ground, shape, (first,), "") for i, shape in enumerate(ground.shapes)
             ]
-    ladders = _climbed(ladders)
-    chosen = next((ladder for ladder in ladders if _grows(ladder)), None)
+    climbed = _climbed(ladders)
+    # Where luck is all there is, better that than nothing.
+    ladders = [*map(_without_luck, climbed)]
+    chosen = next((ladder for ladder in (*ladders, *climbed) if _grows(ladder)), None)
     if chosen is None:
         return FLAT if ladders else refused
-    return [chosen, *(ladder for ladder in ladders if ladder is not chosen)]
+    return [chosen, *(ladder for ladder in ladders if ladder.place != chosen.place)]
 
 
 def _climbed(ladders: list[Ladder]) -> list[Ladder]:
@@ -176,6 +178,22 @@ def _best_first(ladders: Sequence[Ladder]) -> list[Ladder]:
         return True, -_cost(taken)
 
     return sorted(ladders, key=rank)
+
+
+def _without_luck(ladder: Ladder) -> Ladder:
+    """Cut above the largest rung on which no program got away with much less than on a smaller one.
+
+    Each rung has elements of its own: on one of them a slow program may happen upon what it looks for.
+    """
+    longest = [0.0] * len(ladder.ground.programs)
+    kept = 1
+    for number, rung in enumerate(ladder.rungs, start=1):
+        longest = [max(most, taken) for most, taken in zip(longest, rung.seconds, strict=True)]
+        if all(
+            ALIKE * taken >= most or most < QUICK_S for taken, most in zip(rung.seconds, longest, strict=True)
+        ):
+            kept = number
+    return replace(ladder, rungs=ladder.rungs[:kept])
 
 
 def _cost(seconds: Sequence[float]) -> float:
@@ -261,7 +279,7 @@ def _rung(ground: Ground, shape: str, size: int, arguments: Arguments) -> Rung |
                 taken, value, is_iterator = _least_s(program, arguments, limits)
         except OutOfTime:
             return COSTLY
-        except Exception:  # a solution may raise anything; on this input there is nothing to measure
+        except BaseException:  # a solution may raise anything; on this input there is nothing to measure
             return ERROR
         if index == 0:
             expected = value

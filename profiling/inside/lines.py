@@ -88,7 +88,7 @@ def line_profile(call: Callable[[], Call]) -> LineProfile:
         peak = tracemalloc.get_traced_memory()[1] - with_memory.start_bytes
     finally:
         tracemalloc.stop()
-    empty = load(EMPTY_LOOP, "empty").function()
+    empty = load(EMPTY_LOOP, "empty").shared
     pairs = [(_traced(call(), memory=False), _traced(empty, memory=False)) for _ in range(RUNS)]
     runs = [run for run, _ in pairs]
     event_ns = min(loop.lines[EMPTY_LINE].nanoseconds / loop.lines[EMPTY_LINE].hits for _, loop in pairs)

@@ -28,18 +28,14 @@ Call = Callable[[], Value]
 class Program:
     """A compiled solution.
 
-    keeps_state: a second call might find what a first one left (a cache, a counter); such a program gets a
-        fresh module for every call that is measured, so that memoization earns nothing across calls.
+    keeps_state: a second call might find what a first one left (a cache, a counter); such a program is loaded
+        anew in every call that is measured, so that memoization earns nothing across calls.
     """
 
     code: types.CodeType
     entry_point: str
     keeps_state: bool
     shared: Callable[..., Value]
-
-    def function(self) -> Callable[..., Any]:
-        """The entry point, with no memory of earlier calls."""
-        return _loaded(self.code, self.entry_point) if self.keeps_state else self.shared
 
 
 def load(source: str, entry_point: str) -> Program:
@@ -68,7 +64,10 @@ def keeps_state(source: str) -> bool:
         if isinstance(statement, ast.Assign | ast.AnnAssign):
             if statement.value is not None and not _is_constant(statement.value):
                 return True
-        elif not isinstance(statement, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.Expr):
+        elif isinstance(statement, ast.Expr):
+            if not isinstance(statement.value, ast.Constant):  # a docstring
+                return True
+        elif not isinstance(statement, ast.Import | ast.ImportFrom | ast.FunctionDef):
             return True
     return any(_remembers(node) for node in ast.walk(tree))
 
@@ -76,6 +75,8 @@ def keeps_state(source: str) -> bool:
 def _is_constant(value: ast.expr) -> bool:
     if isinstance(value, ast.Tuple):
         return all(_is_constant(element) for element in value.elts)
+    if isinstance(value, ast.BinOp):
+        return _is_constant(value.left) and _is_constant(value.right)
     return isinstance(value, ast.Constant) or (
         isinstance(value, ast.UnaryOp) and isinstance(value.operand, ast.Constant)
     )
@@ -109,11 +110,17 @@ def _meddles(node: ast.AST, imported: set[str]) -> bool:
     if not isinstance(node, ast.Attribute | ast.Subscript):
         return False
     target = node.value.id if isinstance(node.value, ast.Name) else ""
-    if isinstance(node.ctx, ast.Store | ast.Del) and target in imported:
+    if isinstance(node.ctx, ast.Store | ast.Del) and _root(node) in imported:
         return True
     if isinstance(node, ast.Attribute):
         return node.attr.startswith("__") or (target == "sys" and node.attr not in HARMLESS_SYS)
     return False
+
+
+def _root(node: ast.expr) -> str:
+    while isinstance(node, ast.Attribute | ast.Subscript):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def copier(value: Value) -> Call:
@@ -122,15 +129,26 @@ def copier(value: Value) -> Call:
     Atoms stay the same objects in every copy, so that all solutions walk the same memory.
     """
     kind = type(value)
-    if kind in ATOMS or (kind in (tuple, frozenset) and all(type(item) in ATOMS for item in value)):
+    if _never_changes(value):
         return lambda: value
-    if kind in (list, set) and all(type(item) in ATOMS for item in value):
+    if kind in (list, set) and all(map(_never_changes, value)):
         return value.copy  # type: ignore[no-any-return]
-    if kind is dict and all(type(item) in ATOMS for item in itertools.chain(value, value.values())):
+    if kind is dict and all(map(_never_changes, itertools.chain(value, value.values()))):
         return value.copy  # type: ignore[no-any-return]
-    if kind is list and all(type(row) is list and all(type(i) in ATOMS for i in row) for row in value):
+    if kind is list and all(map(_is_row, value)):
         return lambda: [row.copy() for row in value]
+    if kind is dict and all(map(_never_changes, value)) and all(map(_is_row, value.values())):
+        return lambda: {key: row.copy() for key, row in value.items()}
     return lambda: copy.deepcopy(value)
+
+
+def _never_changes(value: Value) -> bool:
+    kind = type(value)
+    return kind in ATOMS or (kind in (tuple, frozenset) and all(type(item) in ATOMS for item in value))
+
+
+def _is_row(value: Value) -> bool:
+    return type(value) is list and all(map(_never_changes, value))
 
 
 def calls(program: Program, arguments: Arguments, *, lazy: bool) -> Iterator[Call]:
@@ -140,19 +158,26 @@ def calls(program: Program, arguments: Arguments, *, lazy: bool) -> Iterator[Cal
     """
     positional = [copier(value) for value in arguments[0]]
     named = {name: copier(value) for name, value in arguments[1].items()}
+    make = _loading if program.keeps_state else _calling
     while True:
-        function = program.function()
         args = [fresh() for fresh in positional]
         keywords = {name: fresh() for name, fresh in named.items()}
-        yield _consuming(function, args, keywords) if lazy else _calling(function, args, keywords)
+        call = make(program, args, keywords)
+        yield _consuming(call) if lazy else call
 
 
-def _calling(function: Callable[..., Any], args: list[Any], keywords: dict[str, Any]) -> Call:
+def _calling(program: Program, args: list[Any], keywords: dict[str, Any]) -> Call:
+    function = program.shared
     return lambda: function(*args, **keywords)
 
 
-def _consuming(function: Callable[..., Any], args: list[Any], keywords: dict[str, Any]) -> Call:
-    return lambda: consumed(function(*args, **keywords))
+def _loading(program: Program, args: list[Any], keywords: dict[str, Any]) -> Call:
+    # Loading is part of the call: a table that a module makes beforehand is work, too.
+    return lambda: _loaded(program.code, program.entry_point)(*args, **keywords)
+
+
+def _consuming(call: Call) -> Call:
+    return lambda: consumed(call())
 
 
 def is_lazy(value: Value) -> bool:
@@ -168,4 +193,16 @@ def consumed(value: Value) -> Value:
     """`value` with its iterators run to their end and turned into lists."""
     if type(value) in (list, tuple) and any(hasattr(item, "__next__") for item in value[:3]):
         return type(value)(consumed(item) for item in value)
-    return [consumed(item) for item in value] if hasattr(value, "__next__") else value
+    return _run_out(value) if hasattr(value, "__next__") else value
+
+
+def _run_out(iterator: Iterator[Value]) -> list[Value]:
+    # At the speed of C where nothing lazy lies inside: looking at every item cost five times what a generator
+    # took to make it, and the clock runs. Each of the first is consumed before the next is asked for.
+    found: list[Value] = []
+    nested = False
+    for item in itertools.islice(iterator, 3):
+        nested = nested or is_lazy(item)
+        found.append(consumed(item))
+    found += map(consumed, iterator) if nested else iterator
+    return found

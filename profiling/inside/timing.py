@@ -180,7 +180,7 @@ def still_agrees(entry: Entry, arguments: Arguments, expected: Value) -> bool:
     """Whether one more fresh call returns `expected`; a result that depends on time or chance does not."""
     try:
         return agree(next(calls(entry.program, arguments, lazy=entry.lazy))(), expected)
-    except Exception:  # whatever a solution raises here, it is not the expected value
+    except BaseException:  # whatever a solution raises here, it is not the expected value
         return False
 
 

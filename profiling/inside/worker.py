@@ -15,7 +15,7 @@ Answer: dropped {program index: reason}; the lists below have a null for a dropp
 import json
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from profiling.inside.growth import Ground, Ladder, Limits, climb
@@ -32,7 +32,6 @@ from profiling.inside.programs import (
 )
 from profiling.inside.timing import (
     Entry,
-    OutOfTime,
     clock_ns,
     cpu_alarm,
     least_s,
@@ -91,9 +90,11 @@ def _loaded(request: Request) -> tuple[dict[int, Program], dict[int, str]]:
                 continue
             with cpu_alarm(1.0):
                 programs[index] = load(code, request["entry_point"])
-        except (Exception, OutOfTime):  # a solution's module may raise anything
+        except BaseException:  # a solution's module may raise anything
             dropped[index] = NOT_LOADED
-    return programs, dropped
+    # A fresh module takes time to load and has cold caches: one for all, or for none.
+    fresh = any(program.keeps_state for program in programs.values())
+    return {index: replace(program, keeps_state=fresh) for index, program in programs.items()}, dropped
 
 
 def _grow(
@@ -132,7 +133,7 @@ def _compare(answer: Answer, programs: dict[int, Program], arguments: Arguments,
         try:
             with cpu_alarm(10 * limits.call_s):
                 value = consumed(next(calls(program, arguments, lazy=False))())
-        except (Exception, OutOfTime):  # a solution may raise anything
+        except BaseException:  # a solution may raise anything
             answer["dropped"][index] = FAILS
             del programs[index]
             continue
@@ -182,7 +183,7 @@ def _warmed_up(
                 lazy = is_lazy(value)
                 value = consumed(value) if lazy else value
                 taken = least_s(calls(program, arguments, lazy=lazy))
-        except (Exception, OutOfTime):  # a solution may raise anything
+        except BaseException:  # a solution may raise anything
             answer["dropped"][index] = FAILS
             continue
         if not found:

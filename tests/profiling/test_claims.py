@@ -51,6 +51,22 @@ def test_processes_that_contradict_each_other_certify_nothing():
     assert claim.low < 1 < claim.high
 
 
+def test_two_processes_that_differ_by_chance_are_not_believed_for_lying_on_one_side():
+    # A program that iterates a set of strings until it finds one takes .1 to 2 times as long as its equal.
+    chance, certified = np.random.default_rng(8), 0
+    for _ in range(200):
+        slower, faster = {}, {}
+        for process in range(8):
+            by_hash = float(chance.uniform(0.1, 1.9))
+            own, other = runs(chance, by_hash, 1, 0.01)
+            slower[process], faster[process] = own[0], other[0]
+            if process and not time_claim(slower, faster).undecided(1.05):
+                break
+        claim = time_claim(slower, faster)
+        certified += claim.certified(1.05) or claim.inverse().certified(1.05)
+    assert certified <= 30  # of two processes alone, most were
+
+
 @pytest.mark.parametrize("bad", [math.nan, math.inf, 0.0, -1.0])
 def test_a_figure_that_is_no_time_gives_no_claim(bad):
     slower, faster = runs(np.random.default_rng(5), 2.0, 2)

@@ -48,6 +48,20 @@ def test_one_program_that_leaves_early_does_not_let_the_others_climb_away_from_w
     assert found.claim(4, 0).ratio > 5
 
 
+def test_a_size_at_which_a_slow_program_happens_to_leave_early_is_not_measured():
+    steady = "def f(n):\n    for _ in range(n):\n        pass\n    return 0\n"
+    lucky = "def f(n):\n    for _ in range(20 * n if n < 1500 else 1):\n        pass\n    return 0\n"
+    found = measured(steady, lucky, calls=("f(40)",))
+    assert found.claim(1, 0).ratio > 5
+
+
+def test_of_two_programs_that_take_as_long_on_every_input_neither_is_said_to_grow():
+    grows = "def f(n):\n    for _ in range(n):\n        pass\n    return 0\n"
+    constant = "def f(n):\n    return 0\n"
+    found = measured(grows, constant, constant + "# another\n", calls=("f(40)",))
+    assert [found.grew(index) for index in range(3)] == [True, False, False]
+
+
 @pytest.mark.parametrize("burst_at", range(40))
 def test_one_burst_of_the_machine_does_not_choose_the_workload(burst_at):
     calls_so_far = iter(range(1_000_000))
@@ -159,7 +173,7 @@ def test_hot_lines_show_share_hits_memory_and_code_of_what_counts():
 def test_where_tracing_costs_more_than_every_line_the_hot_lines_follow_the_hits(monkeypatch):
     monkeypatch.setattr(lines, "clock_ns", lambda: 0)
     code = "def f(n):\n    for _ in range(n):\n        pass\n    return n\n"
-    function = load(code, "f").function()
+    function = load(code, "f").shared
     found = [LineCost(*line) for line in lines.line_profile(lambda: lambda: function(9)).lines]
     shares = [line.split("|")[:3] for line in hot_lines(code, found).splitlines()]
     assert shares == [["2", "50%", "10"], ["3", "45%", "9"], ["4", "5%", "1"]]

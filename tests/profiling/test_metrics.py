@@ -97,6 +97,17 @@ def test_dps_is_the_share_of_references_that_are_not_cheaper():
     assert differential_performance_score(9.0, [1.0, 2.0]) == 0
 
 
+@pytest.mark.parametrize(("cost", "references"), [(math.nan, [1.0]), (1.0, [2.0, math.nan]), (0.0, [1.0])])
+def test_dps_refuses_what_is_no_cost(cost, references):
+    with pytest.raises(ValueError, match="positive"):
+        differential_performance_score(cost, references)
+
+
+@pytest.mark.parametrize("seconds", [[0.5, math.nan], [math.nan, 0.5]])
+def test_a_time_that_is_no_number_is_censored(seconds):
+    assert efficiency_score([seconds], [0.5], 1.0, [1.0]) == 0
+
+
 def test_pie_counts_a_wrong_rewrite_as_no_speedup():
     assert percent_optimized([2.0, 1.05, 3.0, 1.1], [True, True, False, True]) == 50
     assert mean_speedup([2.0, 0.5, 3.0], [True, True, False]) == pytest.approx((2 + 1 + 1) / 3)

@@ -1,3 +1,4 @@
+import itertools
 import subprocess
 import sys
 
@@ -133,3 +134,20 @@ def test_what_cannot_grow_has_no_shapes():
 def test_bases_prefer_free_and_telling_inputs_with_and_without_repeats():
     calls = ["f([1, 2, 3])", "f([])", "f([7])", "f([3, 1, 2])", "f([5, 5, 2, 9])", "f([1, 1, 1])"]
     assert bases(calls, 2) == ["f([5, 5, 2, 9])", "f([3, 1, 2])"]
+
+
+def test_in_one_shape_floats_come_no_nearer_to_each_other_than_given():
+    ((values, threshold), _) = enlarge("f([1.0, 2.5, 4.0], 0.5)", "reversed", 300, 1)
+    assert len(values) == 300
+    assert threshold == 0.5
+    assert min(b - a for a, b in itertools.pairwise(sorted(values))) >= 1.5 - 1e-9
+
+
+@pytest.mark.parametrize("call", ["f([3.0, 3.0])", "f([0.0, 1e-300, 1e300])", "f([1e308, -1e308])"])
+def test_floats_that_have_no_room_apart_grow_all_the_same(call):
+    assert len(enlarge(call, "reversed", 50, 1)[0][0]) == 50
+
+
+def test_intervals_stay_as_long_as_they_were():
+    ((rows,), _) = enlarge("f([[1, 3], [2, 6], [8, 10]])", "random", 200, 1)
+    assert {b - a for a, b in rows} == {2, 4}
