@@ -5,6 +5,7 @@ stages whose parameters changed. Defaults live in params.yaml alone: what a run 
 """
 
 import difflib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -75,15 +76,17 @@ def _parse(path: Path) -> dict[str, Any]:
 
 
 def _explain(error: ValidationError, name: str, section: type[Section], path: Path) -> ParamsError:
-    first = error.errors()[0]
+    # A misspelt name is two errors, a missing key and an unknown one: the unknown one says what to mend.
+    first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
     key = ".".join(str(part) for part in first["loc"])
-    known = list(section.model_fields)
     if first["type"] == "extra_forbidden":
-        nearest = difflib.get_close_matches(key, known, n=1, cutoff=0)[0]
+        *outer, unknown = (str(part) for part in first["loc"])
+        known = list(_subsection(section, outer).model_fields)
+        nearest = difflib.get_close_matches(unknown, known, n=1, cutoff=0)[0]
         return ParamsError(
             f"Unknown parameter {name}.{key}",
             where=str(path),
-            got=f"{key}: {first['input']!r}",
+            got=f"{unknown}: {first['input']!r}",
             wanted=f"{nearest} (the nearest known one); all: {', '.join(known)}",
             next_step=f"rename or remove {name}.{key} in {path}",
         )
@@ -94,3 +97,11 @@ def _explain(error: ValidationError, name: str, section: type[Section], path: Pa
         wanted=first["msg"],
         next_step=f"edit {name}.{key} in {path}",
     )
+
+
+def _subsection(section: type[Section], names: Sequence[str]) -> type[Section]:
+    for name in names:
+        inner = section.model_fields[name].annotation
+        assert isinstance(inner, type) and issubclass(inner, Section)
+        section = inner
+    return section

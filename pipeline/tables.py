@@ -22,6 +22,8 @@ from pipeline.errors import TableError
 OUTPUTS = Path("outputs")
 ROWS_PER_GROUP = 2_000
 ROWS_PER_SHARD = 200_000
+TEXTS = (pa.string(), pa.large_string(), pa.string_view())
+LISTS = (pa.ListType, pa.LargeListType)
 
 Row = dict[str, Any]
 
@@ -59,7 +61,8 @@ def shards(table: Table) -> list[Path]:
     """The table's Parquet files in row order.
 
     Raises:
-        TableError: the table has not been written, or a shard's schema is another one.
+        TableError: the table has not been written, or a shard's columns or their types are others. How Arrow
+            stores texts and lists does not matter: pandas and others write a table back in their own way.
     """
     paths = sorted(table.path.glob("*.parquet"))
     if not paths:
@@ -70,35 +73,64 @@ def shards(table: Table) -> list[Path]:
             next_step=f"dvc repro {table.stage}   (or, if it was made before: dvc checkout)",
         )
     for path in paths:
-        found = pq.read_schema(path).remove_metadata()
-        if not found.equals(table.schema.remove_metadata()):
+        found = pq.read_schema(path)
+        same_types = map(_holds_the_same, found.types, table.schema.types)
+        if found.names != table.schema.names or not all(same_types):
             raise TableError(
                 f"The table {table.name!r} has other columns than this version of Pairsmith",
                 where=str(path),
                 got=_columns(found),
                 wanted=_columns(table.schema),
-                next_step=f"dvc repro {table.stage}",
+                next_step="a table of your own: mend it (docs/execute.md; pandas: index=False)   "
+                f"(any other: dvc repro {table.stage}, which replaces it)",
             )
     return paths
+
+
+def _holds_the_same(found: pa.DataType, wanted: pa.DataType) -> bool:
+    """Whether the types differ at most in how Arrow stores texts and lists."""
+    if isinstance(found, pa.DictionaryType):
+        return _holds_the_same(found.value_type, wanted)
+    if isinstance(found, LISTS) and isinstance(wanted, LISTS):
+        return _holds_the_same(found.value_type, wanted.value_type)
+    if found in TEXTS:
+        return wanted in TEXTS
+    # pandas writes null as the type of a column without a value, and of the items of empty lists.
+    return found in (wanted, pa.null())
+
+
+def _cast(part: pa.Table | pa.RecordBatch, table: Table, path: Path) -> pa.Table | pa.RecordBatch:
+    """Some columns of a shard, in the types that the table's schema gives them."""
+    try:
+        return part.cast(pa.schema([table.schema.field(name) for name in part.schema.names]))
+    except ValueError as error:  # Arrow's word for a null where none may be
+        raise TableError(
+            f"The table {table.name!r} holds what its schema does not allow", where=str(path), got=str(error)
+        ) from None
 
 
 def read(table: Table, columns: Sequence[str] | None = None) -> pa.Table:
     """The whole table (or some columns of it) in memory, in row order.
 
     Raises:
-        TableError: as `shards`.
+        TableError: as `shards`, or a null stands where none may.
     """
+    wanted = list(columns) if columns else None
     return pa.concat_tables(
-        [pq.read_table(path, columns=list(columns) if columns else None) for path in shards(table)]
+        [_cast(pq.read_table(path, columns=wanted), table, path) for path in shards(table)]
     )
 
 
 def rows(table: Table) -> Iterator[Row]:
-    """The table's rows as dicts, in row order, one row group in memory at a time."""
+    """The table's rows as dicts, in row order, one row group in memory at a time.
+
+    Raises:
+        TableError: as `read`.
+    """
     for path in shards(table):
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=ROWS_PER_GROUP):
-                yield from batch.to_pylist()
+                yield from _cast(batch, table, path).to_pylist()
 
 
 def by_task(*tables: Table) -> Iterator[tuple[str, tuple[list[Row], ...]]]:

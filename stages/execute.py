@@ -99,8 +99,7 @@ def finish_trials(setting: Setting, journal: Journal, sandbox: Sandbox) -> tuple
     keys: list[str] = []
     counts: Counter[str] = Counter()
     running: dict[str, str] = {}  # task_id -> key
-    n_tasks = len(read(SOLUTIONS, ["task_id"]).column("task_id").unique())
-    with meter("execute", "tasks", n_tasks) as progress:
+    with meter("execute", "tasks", n_trials()) as progress:
 
         def missing() -> Iterator[Trial]:
             for trial in trials(counts):
@@ -117,6 +116,12 @@ def finish_trials(setting: Setting, journal: Journal, sandbox: Sandbox) -> tuple
             n_observations += done.outcome_of.size
             progress.advance(note=f"{n_observations} calls observed")
     return keys, counts
+
+
+def n_trials() -> int:
+    """How many tasks have both solutions and tests: as many as `trials` yields."""
+    columns = [read(table, ["task_id"]).column("task_id") for table in (TASKS, SOLUTIONS, TESTS)]
+    return len(set.intersection(*(set(column.unique().to_pylist()) for column in columns)))
 
 
 def trials(counts: Counter[str]) -> Iterator[Trial]:

@@ -3,6 +3,8 @@
 The papers hold solutions against a reference that somebody wrote. The line measures none, for references are
 for evaluation only, so the reference here is the fastest trusted solution of the task: figures normalized by
 it compare the model with its own best, and are comparable between runs on the same tasks and machine only.
+A solution that reference tests find wrong is no reference and has no cost, as in the papers: one that returns
+at once would outweigh all other tasks.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -41,13 +43,14 @@ class MeasuredTask:
     sample_counts: Mapping[str, int]
     scores: Mapping[str, float]
 
-    def fastest(self) -> Row:
-        """The reference."""
-        return min(self.profiles, key=lambda row: (row["cpu_s"], row["solution_id"]))
-
     def best_scored(self) -> Row:
         """The measured solution that a user of the scores would take."""
         return max(self.profiles, key=lambda row: (self.scores[row["solution_id"]], row["solution_id"]))
+
+    def not_wrong(self, correct: Mapping[str, bool]) -> list[Row]:
+        """The profiles of solutions not known to be wrong; the first, which is fastest, is the reference."""
+        rows = [row for row in self.profiles if correct.get(row["solution_id"], True)]
+        return sorted(rows, key=lambda row: (row["cpu_s"], row["solution_id"]))
 
 
 def measured_tasks(
@@ -69,14 +72,14 @@ def overhead_figures(tasks: Sequence[MeasuredTask], correct: Mapping[str, bool])
         tasks: the measured ones.
         correct: solution_id -> whether it is right by reference tests, where there are any.
     """
-    both = [(_overhead(task.best_scored()), _overhead(task.fastest())) for task in tasks]
+    both = [_against_reference(task, correct) for task in tasks]
     whole = [(ours, theirs) for ours, theirs in both if ours and theirs]
     judged = [task for task in tasks if task.sample_counts.keys() <= correct.keys()]
     return {
         "tasks_measured": len(tasks),
         **_means(whole),
         "eff_at_1": _mean([eff_at_k(_efficiencies(task, correct), 1) for task in judged]),
-        "dps": _mean([_dps(task) for task in tasks]),
+        "dps": _mean([_dps(task, rows) for task in tasks if (rows := task.not_wrong(correct))]),
     }
 
 
@@ -95,6 +98,14 @@ def _by_task(rows: Iterable[Row], column: str) -> dict[str, dict[str, Any]]:
     for row in rows:
         found.setdefault(row["task_id"], {})[row["solution_id"]] = row[column]
     return found
+
+
+def _against_reference(
+    task: MeasuredTask, correct: Mapping[str, bool]
+) -> tuple[Overhead | None, Overhead | None]:
+    """What the best-scored solution and the reference cost; None where unknown, or the former is wrong."""
+    ours, sound = task.best_scored(), task.not_wrong(correct)
+    return (_overhead(ours), _overhead(sound[0])) if ours in sound else (None, None)
 
 
 def _overhead(row: Row) -> Overhead | None:
@@ -119,22 +130,22 @@ def _means(whole: Sequence[tuple[Overhead, Overhead]]) -> Figures:
 
 def _efficiencies(task: MeasuredTask, correct: Mapping[str, bool]) -> list[float]:
     """The efficiency score of every sample: 0 for one that is wrong, or right but never measured."""
-    reference_s = task.fastest()["cpu_s"]
-    seconds = {row["solution_id"]: row["cpu_s"] for row in task.profiles}
+    seconds = {row["solution_id"]: row["cpu_s"] for row in task.not_wrong(correct)}
     scores: list[float] = []
     for solution_id, count in task.sample_counts.items():
         score = 0.0
-        if correct[solution_id] and solution_id in seconds:
+        if solution_id in seconds:
+            reference_s = min(seconds.values())
             limit_s = LIMIT_REFERENCES * reference_s
             score = efficiency_score([[seconds[solution_id]]], [reference_s], limit_s, [1.0])
         scores += [score] * count
     return scores
 
 
-def _dps(task: MeasuredTask) -> float:
-    """The mean over the task's measured samples, each held against the measured solutions."""
-    seconds = [row["cpu_s"] for row in task.profiles]
-    weights = [task.sample_counts[row["solution_id"]] for row in task.profiles]
+def _dps(task: MeasuredTask, profiles: Sequence[Row]) -> float:
+    """The mean over the samples of these profiles, each held against all of them."""
+    seconds = [row["cpu_s"] for row in profiles]
+    weights = [task.sample_counts[row["solution_id"]] for row in profiles]
     scores = [differential_performance_score(own, seconds) for own in seconds]
     return sum(score * weight for score, weight in zip(scores, weights, strict=True)) / sum(weights)
 

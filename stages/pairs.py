@@ -12,10 +12,11 @@ from pipeline.pairing.card import dataset_card
 from pipeline.pairing.correctness import correctness_pairs
 from pipeline.pairing.efficiency import efficiency_pairs
 from pipeline.pairing.export import write_datasets
+from pipeline.pairing.split import held_out
 from pipeline.pairing.wording import answer, question
 from pipeline.params import Section, load
 from pipeline.schemas.comparisons import COMPARISONS
-from pipeline.schemas.pairs import CORRECTNESS, EFFICIENCY, PAIRS
+from pipeline.schemas.pairs import CORRECTNESS, EFFICIENCY, PAIRS, TRAIN, VALIDATION
 from pipeline.schemas.profiles import PROFILES
 from pipeline.schemas.rewrites import REWRITES
 from pipeline.schemas.solution_scores import SOLUTION_SCORES
@@ -25,11 +26,10 @@ from pipeline.schemas.test_scores import TEST_SCORES
 from pipeline.schemas.tests import TESTS
 from pipeline.schemas.verdicts import VERDICTS
 from pipeline.schemas.verified import VERIFIED
+from pipeline.schemas.workloads import MAIN, WORKLOADS
 from pipeline.stage import run
 from pipeline.tables import Row, by_task, write
 from pipeline.tasks import Task
-
-HASH_VALUES = 1 << 32
 
 
 class PairsParams(Section):
@@ -39,7 +39,7 @@ class PairsParams(Section):
     correctness_per_task: at most so many correctness pairs a task.
     efficiency_per_task: at most so many efficiency pairs a task.
     per_solution: no solution is chosen, and none is rejected, more often than this within its task and kind.
-    validation_share: share of the tasks whose pairs are held out, in [0, 1).
+    validation_share: share of the tasks with pairs that is held out, in [0, 1); see `pairing.split`.
     """
 
     min_confidence: float = Field(ge=0, le=1)
@@ -54,8 +54,10 @@ def main() -> None:
     params = load("pairs", PairsParams)
     counts: Counter[str] = Counter()
     rows: list[Row] = []
-    for _, (tasks, *found) in by_task(
+    measured_on: dict[str, Row] = {}
+    for _, (tasks, workloads, *found) in by_task(
         TASKS,
+        WORKLOADS,
         SOLUTIONS,
         SOLUTION_SCORES,
         TESTS,
@@ -66,17 +68,19 @@ def main() -> None:
         REWRITES,
         VERIFIED,
     ):
+        measured_on |= {row["workload_id"]: row for row in workloads if row["role"] == MAIN}
         for task in tasks:
             pairs, dropped = _pairs_of_task(params, found)
             counts.update(dropped)
-            rows += _rows(Task.from_row(task), pairs, params.validation_share)
-    kept = _distinct(rows)
+            rows += _rows(Task.from_row(task), pairs)
+    kept = _split(_distinct(rows), params.validation_share)
     counts["dropped_same_texts"] = len(rows) - len(kept)
     for kind in (CORRECTNESS, EFFICIENCY):
         counts[f"kept_{kind}"] = sum(row["kind"] == kind for row in kept)
     write(PAIRS, kept)
     write_datasets(
         sorted(kept, key=lambda row: (row["task_id"], row["pair_id"])),
+        measured_on,
         dataset_card(kept, params.model_dump()),
     )
     write_counts("pairs", counts)
@@ -116,9 +120,8 @@ def _pairs_of_task(params: PairsParams, found: list[list[Row]]) -> tuple[list[Pa
     return correct + efficient, dropped
 
 
-def _rows(task: Task, pairs: Iterable[Pair], validation_share: float) -> list[Row]:
+def _rows(task: Task, pairs: Iterable[Pair]) -> list[Row]:
     prompt = question(task)
-    split = _split(task.task_id, validation_share)
     return [
         {
             "pair_id": content_id("pair", pair.kind, pair.chosen.solution_id, pair.rejected.solution_id),
@@ -142,16 +145,9 @@ def _rows(task: Task, pairs: Iterable[Pair], validation_share: float) -> list[Ro
             "rejected_scaling_exponent": pair.rejected.scaling_exponent,
             "is_rewrite": pair.is_rewrite,
             "model": pair.chosen.model,
-            "split": split,
         }
         for pair in pairs
     ]
-
-
-def _split(task_id: str, validation_share: float) -> str:
-    # By hash, not by draw: a task stays on its side whatever other tasks come or go.
-    place = int(content_id("split", task_id)[:8], 16) / HASH_VALUES
-    return "validation" if place < validation_share else "train"
 
 
 def _distinct(rows: list[Row]) -> list[Row]:
@@ -159,6 +155,11 @@ def _distinct(rows: list[Row]) -> list[Row]:
     return list({(row["prompt"], row["chosen"], row["rejected"]): row for row in reversed(rows)}.values())[
         ::-1
     ]
+
+
+def _split(rows: list[Row], validation_share: float) -> list[Row]:
+    validation = held_out((row["task_id"] for row in rows), validation_share)
+    return [row | {"split": VALIDATION if row["task_id"] in validation else TRAIN} for row in rows]
 
 
 if __name__ == "__main__":

@@ -52,12 +52,12 @@ COUNTED_STAGES = ("tasks", "generate", "execute", "rank", "profile", "optimize",
 
 def main() -> None:
     """Write the truths table and outputs/report, and print the summary."""
-    dropped: dict[str, Mapping[str, int]] = {stage: read_counts(stage) for stage in COUNTED_STAGES}
+    dropped = {stage: read_counts(stage) for stage in COUNTED_STAGES}
     with Sandbox.open(load("sandbox", SandboxParams)) as sandbox:
         isolation = sandbox.isolation
         correct, valid, dropped["report"] = _truth(sandbox)
     tables, verdicts = _tables(), _verdict_counts()
-    figures, predictions = _figures(tables, correct, valid)
+    figures, predictions = _figures(tables, dropped["generate"], correct, valid)
     figures |= verdict_mix(verdicts)
     figures |= _efficiency_figures(correct)
     pairs = read(PAIRS).to_pylist()
@@ -133,7 +133,7 @@ def _verdict_counts() -> dict[str, int]:
 
 
 def _figures(
-    tables: Mapping[str, pd.DataFrame], correct: pd.Series, valid: pd.Series
+    tables: Mapping[str, pd.DataFrame], drawn: Counter[str], correct: pd.Series, valid: pd.Series
 ) -> tuple[Figures, Predictions]:
     pairs, scores, tests = tables["pairs"], tables["solution_scores"], tables["test_scores"]
     is_true = pair_truth(pairs, correct)
@@ -143,8 +143,8 @@ def _figures(
         "pairs": _outcomes(pairs.set_index("pair_id").confidence, is_true),
     }
     figures = {
-        **amounts(tables),
-        **truth_figures(tables, correct, valid),
+        **amounts(tables, drawn),
+        **truth_figures(tables, drawn, correct, valid),
         **pair_truth_figures(pairs, is_true),
         **calibration_figures(predictions),
         **ranking_figures(scores, correct),

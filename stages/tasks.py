@@ -83,12 +83,13 @@ def _refuse(checked: Checked, source: str, params: TasksParams) -> None:
     if checked.problems:
         shown = [str(problem) for problem in checked.problems[:PROBLEMS_SHOWN]]
         more = len(checked.problems) - len(shown)
+        count = f"{len(checked.problems)} problem{'s' if len(checked.problems) > 1 else ''}"
         raise TaskSourceError(
-            f"{len(checked.problems)} problems in the tasks; none was taken, earlier outputs are untouched",
+            f"{count} in the tasks; none was taken, earlier outputs are untouched",
             where=source,
             got="\n         ".join([*shown, *([f"and {more} more"] if more else [])]),
             wanted=f"the columns that docs/tasks.md names: {', '.join(COLUMNS)}",
-            next_step="mend these rows, then: dvc repro",
+            next_step="mend these rows (or tasks.columns in params.yaml), then: dvc repro",
         )
     if not checked.rows:
         raise TaskSourceError("The source holds no task", where=source, wanted="at least one row")
@@ -105,8 +106,21 @@ def _without_contamination(tasks: list[Row], benchmarks: Iterable[Path]) -> list
     return [task for task, is_known in zip(tasks, found, strict=True) if not is_known]
 
 
+def _benchmark_entries(path: Path) -> Iterator[Entry | Problem]:
+    try:
+        yield from read_file(path)
+    except TaskSourceError as error:
+        raise TaskSourceError(
+            "A benchmark to leave out cannot be read",
+            where=f"{error.where}, which tasks.decontaminate names",
+            got=f"{error.what}: {error.got}" if error.got else error.what,
+            wanted=error.wanted,
+            next_step=error.next_step,
+        ) from None
+
+
 def _benchmark_texts(path: Path) -> Iterator[str]:
-    for entry in read_file(path):
+    for entry in _benchmark_entries(path):
         if isinstance(entry, Problem):
             raise TaskSourceError("A benchmark to leave out cannot be read", where=str(path), got=str(entry))
         # HumanEval calls it prompt, MBPP text; whatever it is called, the task is told in one of these.

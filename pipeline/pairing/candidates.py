@@ -36,10 +36,11 @@ class Candidate:
 class Pair:
     """Chosen over rejected, with what is known about it.
 
-    kind: correctness (chosen right, rejected wrong) or efficiency (both right, chosen cheaper).
+    kind: correctness (chosen right, rejected wrong) or efficiency (both right, chosen cheaper: certainly
+        faster, or a rewrite that is leaner and not slower).
     confidence: P(it is so), in [0, 1].
     speedup: rejected's time / chosen's time, with its 95 % interval; efficiency only.
-    memory_ratio: rejected's peak / chosen's peak, where measured.
+    memory_ratio: rejected's peak / chosen's peak, where measured; a faster one may need more.
     """
 
     kind: str

@@ -27,7 +27,8 @@ INTRO = """# Preference pairs for Python
 
 Written, tested, ranked and measured by Pairsmith from samples of {models}. A *correctness* pair prefers a
 solution that very probably is right to one that very probably is wrong. An *efficiency* pair prefers the
-cheaper of two that very probably are right, by interleaved measurements.
+certainly faster of two that very probably are right, by interleaved measurements, whatever memory that takes;
+or, where `speedup_low` is not above 1, a rewrite that needs less memory in about the same time.
 
 ```python
 from datasets import load_dataset
@@ -37,9 +38,15 @@ pairs = load_dataset("outputs/datasets", "conversational")  # or "plain"
 
 COLUMNS = """`prompt`, `chosen`, `rejected` are lists of `{role, content}` in `conversational` and texts in
 `plain`, where the prompt ends with a line break. `confidence` is the estimated probability that the pair is
-right, `speedup` rejected's time over chosen's (null for correctness). All of a task's pairs are in one split.
-More columns, such as intervals, scores and the ids of both solutions, are in `outputs/pairs` under the same
-`pair_id`."""
+right. All of a task's pairs are in one split. Of efficiency pairs only, null for correctness:
+
+- `speedup`: rejected's CPU time over chosen's; `speedup_low`: the lower end of its 95 % interval, which
+  speaks of one workload on one machine in one run
+- `workload_call`, `workload_size`: the call both were measured on, and what its arguments were grown to
+  (elements, or the largest integer's magnitude)
+- `memory_ratio`: rejected's peak memory over chosen's on it (below 1, chosen needs more), where measured
+
+More columns, such as scores and the ids of both solutions, are in `outputs/pairs` by the same `pair_id`."""
 
 MAKING = """The texts are a model's own and were judged by execution, not by people: some pairs are wrong. How
 many, where reference tests exist, stands in `outputs/report`.

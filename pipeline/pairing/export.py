@@ -8,17 +8,18 @@ dataset_info.json                           the same for LLaMA-Factory (dataset_
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.schemas.pairs import TRAIN, VALIDATION
 from pipeline.tables import OUTPUTS, ROWS_PER_GROUP, Row, replace_directory
 
 DATASETS = OUTPUTS / "datasets"
-SPLITS = ("train", "validation")
+SPLITS = (TRAIN, VALIDATION)
 
 MESSAGES = pa.list_(pa.struct([pa.field("role", pa.string()), pa.field("content", pa.string())]))
 # The pairs table's `margin` stays there: TRL's RewardTrainer would take a column of this name into its loss.
@@ -28,6 +29,10 @@ PROVENANCE = [
     pa.field("kind", pa.string()),
     pa.field("confidence", pa.float64()),
     pa.field("speedup", pa.float64()),
+    pa.field("speedup_low", pa.float64()),
+    pa.field("memory_ratio", pa.float64()),
+    pa.field("workload_call", pa.string()),
+    pa.field("workload_size", pa.int64()),
     pa.field("model", pa.string()),
 ]
 TEXTS = ("prompt", "chosen", "rejected")
@@ -37,14 +42,20 @@ SCHEMAS = {
 }
 
 
-def write_datasets(pairs: Sequence[Row], card: str) -> None:
-    """Make outputs/datasets anew from rows of the pairs table and the card's text, whole or not at all."""
+def write_datasets(pairs: Sequence[Row], workloads: Mapping[str, Row], card: str) -> None:
+    """Make outputs/datasets anew, whole or not at all.
+
+    Args:
+        pairs: rows of the pairs table.
+        workloads: rows of the table workloads by id, at least those that the pairs name.
+        card: the text of README.md.
+    """
     fresh = DATASETS.with_name(".datasets.new")
     shutil.rmtree(fresh, ignore_errors=True)
     for configuration, schema in SCHEMAS.items():
         (fresh / configuration).mkdir(parents=True)
         for split in SPLITS:
-            rows = [_row(pair, configuration, schema) for pair in pairs if pair["split"] == split]
+            rows = [_row(pair, workloads, configuration) for pair in pairs if pair["split"] == split]
             if not rows:
                 continue  # `datasets` cannot load a file without rows; the card leaves the split out too
             path = fresh / configuration / f"{split}.parquet"
@@ -61,8 +72,10 @@ def write_datasets(pairs: Sequence[Row], card: str) -> None:
     replace_directory(fresh, DATASETS)
 
 
-def _row(pair: Row, configuration: str, schema: pa.Schema) -> Row:
-    row = {name: pair[name] for name in schema.names}
+def _row(pair: Row, workloads: Mapping[str, Row], configuration: str) -> Row:
+    workload = workloads[pair["workload_id"]] if pair["workload_id"] else {"call": None, "size": None}
+    known = pair | {"workload_call": workload["call"], "workload_size": workload["size"]}
+    row = {name: known[name] for name in SCHEMAS[configuration].names}
     if configuration == "conversational":
         roles = {"prompt": "user", "chosen": "assistant", "rejected": "assistant"}
         row |= {name: [{"role": role, "content": pair[name]}] for name, role in roles.items()}

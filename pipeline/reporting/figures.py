@@ -3,6 +3,7 @@
 docs/report.md says what each name means. Frames are pandas views of the tables with the columns named here.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -10,20 +11,27 @@ import pandas as pd
 
 from pipeline.pairing.candidates import PASS
 from pipeline.reporting.calibration import auc, brier_score, expected_calibration_error, reliability
-from pipeline.schemas.pairs import CORRECTNESS, EFFICIENCY
+from pipeline.schemas.pairs import CORRECTNESS, EFFICIENCY, VALIDATION
 from pipeline.schemas.solution_scores import RANKERS
 
 Figures = dict[str, float | int | None]
 
 
-def amounts(tables: Mapping[str, pd.DataFrame]) -> Figures:
-    """How much was made, from the tables by name."""
+def amounts(tables: Mapping[str, pd.DataFrame], drawn: Counter[str]) -> Figures:
+    """How much was made, from the tables by name.
+
+    Args:
+        tables: by name.
+        drawn: the counts of `generate`; no table has a row for a sample that held nothing.
+    """
     solutions, tests, pairs = tables["solutions"], tables["tests"], tables["pairs"]
     return {
         "tasks": len(tables["tasks"]),
-        "samples": int(solutions.sample_count.sum()),
+        "solution_samples": drawn["solution_samples"],
+        "solutions_sampled": int(solutions.sample_count.sum()),
         "solutions": len(solutions),
-        "test_samples": int(tests.sample_count.sum()),
+        "test_samples": drawn["test_samples"],
+        "tests_sampled": int(tests.sample_count.sum()),
         "tests": len(tests),
         "solutions_trusted": int(tables["solution_scores"].trusted.sum()),
         "tests_credible": int(tables["test_scores"].credible.sum()),
@@ -33,7 +41,7 @@ def amounts(tables: Mapping[str, pd.DataFrame]) -> Figures:
         "pairs_correctness": int((pairs.kind == CORRECTNESS).sum()),
         "pairs_efficiency": int((pairs.kind == EFFICIENCY).sum()),
         "pairs_efficiency_rewritten": int(pairs.is_rewrite.sum()),
-        "pairs_validation": int((pairs.split == "validation").sum()),
+        "pairs_validation": int((pairs.split == VALIDATION).sum()),
         "tasks_with_pairs": int(pairs.task_id.nunique()),
     }
 
@@ -45,17 +53,23 @@ def verdict_mix(counts: Mapping[str, int]) -> Figures:
     return mix
 
 
-def truth_figures(tables: Mapping[str, pd.DataFrame], correct: pd.Series, valid: pd.Series) -> Figures:
+def truth_figures(
+    tables: Mapping[str, pd.DataFrame], drawn: Counter[str], correct: pd.Series, valid: pd.Series
+) -> Figures:
     """What is true by reference tests and solutions.
 
     Args:
         tables: by name.
+        drawn: the counts of `generate`.
         correct: solution_id -> whether it passes its task's reference tests; only of tasks that have any.
         valid: test_id -> whether the task's reference solution passes it; only of tasks that have one.
     """
     solutions = tables["solutions"]
     judged = solutions[solutions.solution_id.isin(correct.index)]
     right = judged.solution_id.map(correct).to_numpy(bool)
+    samples_right = judged.sample_count[right].sum()
+    # Samples without a solution are counted over all tasks, so pass@1 is known only where all are judged.
+    all_judged = len(judged) == len(solutions)
     scores, tests = tables["solution_scores"], tables["test_scores"]
     trusted = scores.solution_id[scores.trusted & scores.solution_id.isin(correct.index)]
     known = tests[tests.test_id.isin(valid.index)]
@@ -63,7 +77,8 @@ def truth_figures(tables: Mapping[str, pd.DataFrame], correct: pd.Series, valid:
     return {
         "tasks_with_reference": int(judged.task_id.nunique()),
         "tasks_with_a_right_sample": int(judged.task_id[right].nunique()),
-        "samples_right_share": _ratio(judged.sample_count[right].sum(), judged.sample_count.sum()),
+        "samples_right_share": _ratio(samples_right, drawn["solution_samples"]) if all_judged else None,
+        "solutions_sampled_right_share": _ratio(samples_right, judged.sample_count.sum()),
         "trusted_right_share": mean(trusted.map(correct)),
         "tests_valid_share": mean(validity),
         "credible_tests_valid_share": mean(validity[known.credible]),

@@ -38,7 +38,8 @@ def _headlines(figures: Figures, isolation: str) -> list[str]:
         if name.startswith("verdicts_") and not name.endswith("_share") and value
     )
     return [
-        f"{figures['tasks']} tasks, {figures['samples']} solution samples ({figures['solutions']} distinct), "
+        f"{figures['tasks']} tasks, {figures['solution_samples']} solution samples, "
+        f"{figures['solutions_sampled']} of them with a solution ({figures['solutions']} distinct), "
         f"{figures['tests']} distinct tests",
         f"verdicts: {verdicts or 'none'}",
         f"executed in: {isolation}",

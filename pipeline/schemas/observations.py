@@ -16,7 +16,11 @@ OBSERVATIONS = Table(
             pa.field("status", pa.string(), nullable=False),  # pipeline.sandbox's closed vocabulary
             pa.field("value_digest", pa.string()),  # status ok: equal digests are equal values of equal types
             pa.field("value_repr", pa.string()),  # status ok: readable, cut at 200 characters
+            # CPU seconds of the call alone; below a millisecond in a shared process, the time that passed;
+            # null where it was not run or its process died
             pa.field("cpu_s", pa.float64()),
+            # peak resident memory of the whole process, Python's own included, where the call had a process
+            # to itself; null elsewhere, which is nearly always. What a solution itself needs is in profiles.
             pa.field("peak_bytes", pa.int64()),
         ]
     ),

@@ -15,11 +15,15 @@ VERIFIED = Table(
             pa.field("parent_id", pa.string(), nullable=False),
             pa.field("round", pa.int32(), nullable=False),
             pa.field("accepted", pa.bool_(), nullable=False),
-            # faster | leaner, or why not: fails_tests | fails | differs | unstable | ... | not_faster
+            # accepted: faster | leaner
+            # refused by tests: fails_tests | other_value (another value than its parent's on a believed call)
+            # refused when measured: not_loaded | reaches_outside | fails | differs | unstable | no_answer |
+            # parent_not_measured | not_cheaper (neither certainly faster nor leaner)
             pa.field("reason", pa.string(), nullable=False),
-            # it certainly fails what its parent passes: credible tests, or calls on which trusted ones agree
+            # it fails what its parent passes and what is surely right: a public example, or a test whose
+            # p_valid reaches verify.min_p_sure
             pa.field("certainly_wrong", pa.bool_(), nullable=False),
-            pa.field("workload_id", pa.string()),
+            pa.field("workload_id", pa.string()),  # what both were measured on; null, with all below, if not
             pa.field("speedup", pa.float64()),  # parent's time / rewrite's time
             pa.field("speedup_low", pa.float64()),  # 95 % interval
             pa.field("speedup_high", pa.float64()),

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipeline.assertions import Degenerate, parse_test
 from pipeline.identity import content_id
 from pipeline.sources.files import Entry, Problem
 from pipeline.sources.starter import UnusableStarterError, starter
@@ -57,12 +58,13 @@ def check(
     """
     checked = Checked()
     place_of_id: dict[str, str] = {}
+    seen: set[str] = set()
     theirs = {name: columns.get(name, name) for name in COLUMNS}
     for entry in entries:
         if isinstance(entry, Problem):
             checked.problems.append(entry)
             continue
-        checked.ignored_columns |= set(entry.values) - set(theirs.values())
+        seen |= set(entry.values)
         values = {name: entry.values.get(column) for name, column in theirs.items()}
         with warnings.catch_warnings():
             # "\\d" in somebody's docstring is his to mend, and no reason to refuse the task.
@@ -74,16 +76,37 @@ def check(
                 except UnusableStarterError as error:
                     problems = [Problem(entry.place, f"column {theirs[error.column]}", str(error))]
         checked.problems.extend(problems)
+    checked.ignored_columns = seen - set(theirs.values())
+    checked.problems = _missing_told_once(checked.problems, seen, theirs)
     return checked
+
+
+def _missing_told_once(problems: list[Problem], seen: set[str], theirs: Mapping[str, str]) -> list[Problem]:
+    """The problems, those of a needed column that no row has replaced by a single one."""
+    needed = [*REQUIRED, *(["starter_code"] if theirs["example_tests"] not in seen else [])]
+    missing = {f"column {theirs[name]}": name for name in needed if theirs[name] not in seen}
+    if not seen or not missing:
+        return problems
+    there = ", ".join(sorted(seen))[:300]
+    told = [
+        Problem(
+            "every row",
+            f"{column} or {theirs['example_tests']}" if name == "starter_code" else column,
+            f"missing; there are {there}; say in tasks.columns which one it is: {{{name}: ...}}",
+        )
+        for column, name in missing.items()
+    ]
+    return [*told, *(problem for problem in problems if problem.column not in missing)]
 
 
 def _problems(
     place: str, values: Row, theirs: Mapping[str, str], place_of_id: dict[str, str], max_prompt_chars: int
 ) -> list[Problem]:
     found = []
+    entry_point = values["entry_point"]
     for name, value in values.items():
         reason = _type_reason(name, value) or (
-            None if value is None else _content_reason(name, value, max_prompt_chars)
+            None if value is None else _content_reason(name, value, entry_point, max_prompt_chars)
         )
         if reason:
             found.append(Problem(place, f"column {theirs[name]}", reason))
@@ -109,13 +132,13 @@ def _type_reason(name: str, value: object) -> str | None:
     return None if is_number_id else f"{_shown(value)} is not a text"
 
 
-def _content_reason(name: str, value: object, max_prompt_chars: int) -> str | None:
+def _content_reason(name: str, value: object, entry_point: object, max_prompt_chars: int) -> str | None:
     checks: dict[str, Callable[[Any], str | None]] = {
         "id": _empty,
         "prompt": lambda text: _empty(text) or _too_long(text, max_prompt_chars),
         "starter_code": lambda text: _empty(text) or _too_long(text, max_prompt_chars),
         "entry_point": _no_identifier,
-        "example_tests": lambda tests: _first(_no_assert, tests),
+        "example_tests": lambda tests: _first(lambda test: _no_example(test, entry_point), tests),
         "reference_tests": lambda tests: _first(_no_python, tests),
         "reference_solution": _no_python,
     }
@@ -151,13 +174,19 @@ def _no_python(code: str) -> str | None:
     return None
 
 
-def _no_assert(code: str) -> str | None:
+def _no_example(code: str, entry_point: object) -> str | None:
     reason = _no_python(code)
     if reason:
         return reason
     body = ast.parse(code).body
-    is_assert = len(body) == 1 and isinstance(body[0], ast.Assert)
-    return None if is_assert else f"{_shown(code)} is not one assert statement"
+    if len(body) != 1 or not isinstance(body[0], ast.Assert):
+        return f"{_shown(code)} is not one assert statement"
+    if not isinstance(entry_point, str) or _no_identifier(entry_point):
+        return None  # told of its own column
+    parsed = parse_test(code, entry_point)
+    if isinstance(parsed, Degenerate):
+        return f"{_shown(code)} tells nothing about {entry_point}: {parsed.reason.replace('_', ' ')}"
+    return None
 
 
 def _first(reason_of: Callable[[str], str | None], tests: list[str]) -> str | None:

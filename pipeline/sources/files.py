@@ -4,6 +4,7 @@ What cannot be read as an entry at all (bad JSON, a byte that is not UTF-8) come
 one run of the stage names every bad line of the file.
 """
 
+import codecs
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -46,7 +47,7 @@ def read_file(path: Path) -> Iterator[Entry | Problem]:
     """The entries of a .jsonl or .parquet file, in file order.
 
     Raises:
-        TaskSourceError: the file is missing, empty, or of neither kind.
+        TaskSourceError: the file is missing, of neither kind, one JSON array, or no Parquet inside.
     """
     if not path.is_file():
         raise TaskSourceError(
@@ -70,8 +71,25 @@ def read_file(path: Path) -> Iterator[Entry | Problem]:
 def _jsonl(path: Path) -> Iterator[Entry | Problem]:
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
-            if line.strip():
-                yield _json_line(f"line {number}", line)
+            text = line.removeprefix(codecs.BOM_UTF8)  # Windows' editors begin a file with this mark
+            if number == 1 and text.lstrip().startswith(b"["):
+                _refuse_array(path)
+            if text.strip():
+                yield _json_line(f"line {number}", text)
+
+
+def _refuse_array(path: Path) -> None:
+    try:
+        json.loads(path.read_bytes())
+    except (ValueError, RecursionError):
+        return  # no whole array: its lines tell what is wrong
+    raise TaskSourceError(
+        "The file is one JSON array, not one JSON object a line",
+        where=str(path),
+        wanted="one task a line of JSON",
+        next_step='python -c "import json; [print(json.dumps(task)) for task in '
+        f"json.load(open({str(path)!r}, encoding='utf-8-sig'))]\" > lines.jsonl",
+    )
 
 
 def _json_line(place: str, line: bytes) -> Entry | Problem:

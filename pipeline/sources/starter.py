@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from pipeline.assertions import ValueTest, parse_test
 
 INDENT = "    "
-BODY = f"\n{INDENT}pass"
+# A bare signature is no whole module yet: what a function, or a class's method, lacks.
+BODIES = ("", f"\n{INDENT}pass", f"\n{INDENT * 2}pass")
 
 
 class UnusableStarterError(ValueError):
@@ -28,8 +29,8 @@ def starter(given: str | None, entry_point: str, prompt: str, examples: Sequence
     its parameters from the first example's call.
 
     Raises:
-        UnusableStarterError: the code does not parse, does not end with `entry_point`, already has a body, or
-            there is neither a signature nor an example to take one from.
+        UnusableStarterError: the code does not parse, does not end with the plain function `entry_point`,
+            already has a body, or there is neither a signature nor an example to take one from.
     """
     code = (
         given.rstrip() if given is not None else f"def {entry_point}({_parameters(entry_point, examples)}):"
@@ -48,22 +49,35 @@ def starter(given: str | None, entry_point: str, prompt: str, examples: Sequence
 
 
 def _last_function(code: str, entry_point: str) -> tuple[ast.FunctionDef, str]:
-    try:
-        source = code
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        source = code + BODY  # a bare signature is no whole module yet
-        try:
-            tree = ast.parse(source)
-        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            raise UnusableStarterError("starter_code", f"not valid Python: {error}") from None
+    tree, source = _parsed(code)
     defined = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
     if entry_point not in defined:
-        raise UnusableStarterError("entry_point", f"{entry_point!r} is not defined in starter_code")
+        raise _undefined(tree.body, entry_point)
     last = tree.body[-1]
     if not isinstance(last, ast.FunctionDef) or last.name != entry_point:
         raise UnusableStarterError("starter_code", f"{entry_point!r} must be its last definition")
     return last, source
+
+
+def _parsed(code: str) -> tuple[ast.Module, str]:
+    """The code, with a body where one is wanting, as a tree and as text."""
+    told = ""
+    for body in BODIES:
+        try:
+            return ast.parse(code + body), code + body
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            told = str(error)
+    raise UnusableStarterError("starter_code", f"not valid Python: {told}")
+
+
+def _undefined(body: Sequence[ast.stmt], entry_point: str) -> UnusableStarterError:
+    wanted = f"not a plain function `def {entry_point}(...):`"
+    match body:
+        case [*_, ast.ClassDef(name=name)]:
+            return UnusableStarterError("starter_code", f"`class {name}` is a class, {wanted}")
+        case [*_, ast.AsyncFunctionDef(name=name)]:
+            return UnusableStarterError("starter_code", f"`async def {name}` is a coroutine, {wanted}")
+    return UnusableStarterError("entry_point", f"{entry_point!r} is not defined in starter_code")
 
 
 def _is_placeholder(statement: ast.stmt) -> bool:

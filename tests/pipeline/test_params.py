@@ -12,6 +12,10 @@ class Brew(Section):
     minutes: int
 
 
+class Machine(Section):
+    brew: Brew
+
+
 @pytest.fixture
 def params(tmp_path: Path):
     def written(text: str) -> Path:
@@ -33,6 +37,18 @@ def test_an_unknown_key_names_the_nearest_known_one(params):
     with pytest.raises(ParamsError, match=r"Unknown parameter brew\.temprature_c") as error:
         load("brew", Brew, params("brew: {temprature_c: 93, temperature_c: 93, minutes: 4}"))
     assert "temperature_c (the nearest known one)" in str(error.value)
+
+
+def test_a_misspelt_key_is_named_though_the_right_one_is_missing_as_well(params):
+    with pytest.raises(ParamsError, match=r"Unknown parameter brew\.minuets") as error:
+        load("brew", Brew, params("brew: {temperature_c: 93, minuets: 4}"))
+    assert "minutes (the nearest known one)" in str(error.value)
+
+
+def test_an_unknown_key_of_an_inner_section_names_the_nearest_one_there(params):
+    with pytest.raises(ParamsError, match=r"Unknown parameter machine\.brew\.minuets") as error:
+        load("machine", Machine, params("machine: {brew: {temperature_c: 93, minuets: 4}}"))
+    assert "minutes (the nearest known one); all: temperature_c, minutes" in str(error.value)
 
 
 @pytest.mark.parametrize("value", ["hot", "120", "null"])

@@ -2,10 +2,12 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline.errors import TableError
@@ -26,6 +28,19 @@ PETS = Table(
 TOYS = Table(
     name="toys", key=("toy_id",), stage="adopt", schema=PETS.schema.set(0, pa.field("toy_id", pa.string()))
 )
+KENNELS = Table(
+    name="kennels",
+    key=("kennel_id",),
+    stage="adopt",
+    schema=pa.schema(
+        [
+            pa.field("kennel_id", pa.string(), nullable=False),
+            pa.field("task_id", pa.string(), nullable=False),
+            pa.field("owner", pa.string()),
+            pa.field("names", pa.list_(pa.string()), nullable=False),
+        ]
+    ),
+)
 
 
 @pytest.fixture(autouse=True)
@@ -36,6 +51,15 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def pet(pet_id: str, task_id: str = "t", weight_kg: float | None = 1.0) -> dict:
     return {"pet_id": pet_id, "task_id": task_id, "weight_kg": weight_kg}
+
+
+def kennel(kennel_id: str, owner: str | None = "o", names: Sequence[str] = ()) -> dict:
+    return {"kennel_id": kennel_id, "task_id": "t", "owner": owner, "names": list(names)}
+
+
+def rewrite(table: Table, whole: pa.Table) -> None:
+    """Put a table of a user's own making in the place of the one that is there."""
+    pq.write_table(whole, table.path / "part-00000.parquet")
 
 
 def test_pandas_reads_a_table_without_unpacking():
@@ -83,6 +107,70 @@ def test_a_table_of_another_version_is_refused():
     wider = Table("pets", ("pet_id",), PETS.schema.append(pa.field("age_years", pa.int32())), "adopt")
     with pytest.raises(TableError, match="other columns"):
         read(wider)
+
+
+def test_a_table_that_pandas_wrote_back_is_read_with_the_types_of_the_schema():
+    write(KENNELS, [kennel("b"), kennel("a", owner=None, names=["Ä", "x"])])
+    before, before_rows, before_by_task = read(KENNELS), list(rows(KENNELS)), list(by_task(KENNELS))
+    pd.read_parquet("outputs/kennels").to_parquet("outputs/kennels/part-00000.parquet")
+    assert read(KENNELS).equals(before)
+    assert read(KENNELS, ["names", "kennel_id"]).schema.types == [pa.list_(pa.string()), pa.string()]
+    assert list(rows(KENNELS)) == before_rows
+    assert list(by_task(KENNELS)) == before_by_task
+
+
+def test_a_table_that_pandas_wrote_back_without_an_owner_or_a_name_in_it_is_read():
+    write(KENNELS, [kennel("a", owner=None)])
+    before = read(KENNELS)
+    written = pd.read_parquet("outputs/kennels").astype({"owner": object})
+    written.to_parquet("outputs/kennels/part-00000.parquet")
+    assert read(KENNELS).equals(before)
+
+
+@pytest.mark.parametrize(
+    ("text", "texts"),
+    [
+        (pa.large_string(), pa.large_list(pa.large_string())),
+        (pa.string_view(), pa.list_(pa.string_view())),
+        (pa.dictionary(pa.int8(), pa.string()), pa.list_(pa.dictionary(pa.int32(), pa.large_string()))),
+    ],
+)
+def test_however_arrow_stores_texts_and_lists_they_are_read(text, texts):
+    write(KENNELS, [kennel("a", names=["Ä"]), kennel("b")])
+    before, before_rows = read(KENNELS), list(rows(KENNELS))
+    stored = pa.schema([(name, texts if name == "names" else text) for name in KENNELS.schema.names])
+    rewrite(KENNELS, pa.Table.from_pylist(before_rows, schema=stored))
+    assert read(KENNELS).equals(before)
+    assert list(rows(KENNELS)) == before_rows
+
+
+@pytest.mark.parametrize("reading", [read, lambda table: list(rows(table))])
+def test_a_null_written_where_none_may_be_is_refused_when_it_is_read(reading):
+    write(KENNELS, [kennel("a")])
+    rewrite(KENNELS, pa.Table.from_pylist([kennel("a") | {"task_id": None}]))
+    with pytest.raises(TableError, match="task_id"):
+        reading(KENNELS)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"kennel_id": 7},
+        {"names": [7]},
+        {"names": "x"},
+        {"names": {"x": 1}},
+        {"owner": 1.5},
+        {"owner": b"x"},
+        {"colour": "red"},
+    ],
+)
+def test_a_table_of_other_columns_is_refused_with_a_warning_that_a_rerun_replaces_it(other):
+    write(KENNELS, [kennel("a")])
+    rewrite(KENNELS, pa.Table.from_pylist([kennel("a") | other]))
+    with pytest.raises(TableError, match="other columns") as refusal:
+        read(KENNELS)
+    assert "a table of your own: mend it" in refusal.value.next_step
+    assert "dvc repro adopt, which replaces it" in refusal.value.next_step
 
 
 def test_by_task_merges_tables_and_gives_empty_lists_where_a_task_has_no_rows():

@@ -17,13 +17,15 @@ from pipeline.schemas.test_scores import TEST_SCORES
 from pipeline.schemas.tests import TESTS
 from pipeline.schemas.verdicts import VERDICTS
 from pipeline.schemas.verified import VERIFIED
+from pipeline.schemas.workloads import WORKLOADS
 from pipeline.tables import write
 from stages import pairs
 
 PARAMS = yaml.safe_load((Path(__file__).parents[2] / "params.yaml").read_text())
 STARTER = 'def add(a, b):\n    """Return a + b."""'
 TABLES = (
-    TASKS, SOLUTIONS, SOLUTION_SCORES, TESTS, TEST_SCORES, VERDICTS, PROFILES, COMPARISONS, REWRITES, VERIFIED
+    TASKS, SOLUTIONS, SOLUTION_SCORES, TESTS, TEST_SCORES, VERDICTS, WORKLOADS, PROFILES, COMPARISONS,
+    REWRITES, VERIFIED,
 )  # fmt: skip
 
 
@@ -42,6 +44,11 @@ class Line:
              "starter_code": STARTER, "example_tests": [example] if has_example else [], "source": "here",
              "tags": [], "reference_tests": list(reference_tests),
              "reference_solution": "def add(a, b):\n    return a + b" if reference_tests else None}
+        )  # fmt: skip
+        self.rows["workloads"].append(
+            {"workload_id": f"workload-{task_id}", "task_id": task_id, "role": "main", "call": "add(1, 2)",
+             "shape": "magnitude", "size": 4096, "seed": 0, "agreed_by": 2, "growth_ended": "enough",
+             "value_digest": None}
         )  # fmt: skip
         if has_example:
             self.test(f"example-{task_id}", "add(1, 2)", "3", task_id=task_id, is_example=True)
@@ -79,11 +86,13 @@ class Line:
         )
         return self
 
-    def faster(self, faster: str, slower: str, speedup: float, *, certified: bool = True) -> "Line":
+    def faster(
+        self, faster: str, slower: str, speedup: float, *, certified: bool = True, memory_ratio: float = 1.0
+    ) -> "Line":
         self.rows["comparisons"].append(
-            {"faster_id": faster, "slower_id": slower, "task_id": "add-1", "workload_id": "w",
+            {"faster_id": faster, "slower_id": slower, "task_id": "add-1", "workload_id": "workload-add-1",
              "speedup": speedup, "speedup_low": speedup * 0.9, "speedup_high": speedup * 1.1,
-             "p_faster": 0.999, "memory_ratio": 1.0,
+             "p_faster": 0.999, "memory_ratio": memory_ratio,
              "exponent_gap": None, "certified": certified, "processes": 2}
         )  # fmt: skip
         return self
@@ -100,7 +109,7 @@ class Line:
             {"solution_id": name, "task_id": "add-1", "parent_id": parent, "round": round_,
              "accepted": accepted, "reason": "faster" if accepted else "not_cheaper",
              "certainly_wrong": certainly_wrong,
-             "workload_id": "w", "speedup": speedup,
+             "workload_id": "workload-add-1", "speedup": speedup,
              "speedup_low": speedup * 0.9, "speedup_high": speedup * 1.1,
              "memory_ratio": memory_ratio}
         )  # fmt: skip

@@ -47,7 +47,7 @@ def write_inputs(
     telling: the calls whose tests tell solutions apart; the others are not credible, however valid.
     """
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    params["profile"] |= {"max_processes": 2}
+    params["profile"] |= {"max_processes": 6}
     params["prompts"]["folder"] = str(ROOT / "pipeline/prompts/chat")
     for section, values in changed.items():
         params[section] |= values

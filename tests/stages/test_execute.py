@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from pipeline.assertions import ValueTest, parse_test
@@ -196,6 +197,24 @@ def test_what_is_missing_or_cannot_pass_is_counted_by_its_reason():
     assert counts["tests_without_expected_value"] == 1
     assert counts["verdicts_fail"] == 1
     assert counts["verdicts_pass"] == 0
+
+
+def test_progress_ends_complete_though_some_solutions_have_no_task_or_no_test(capsys):
+    right = [SOLUTIONS_BY_DEED["right"]]
+    lay_out({"a": (right, ["assert f(1) == 2"]), "b": (right, []), "c": ([], ["assert f(1) == 2"])})
+    write(SOLUTIONS, [*read(SOLUTIONS).to_pylist(), solution_row("elsewhere", right[0])])
+    execute.main()
+    assert "execute: 1/1 tasks" in capsys.readouterr().err
+
+
+def test_tables_that_pandas_wrote_back_are_executed_as_they_were():
+    lay_out({"a": ([SOLUTIONS_BY_DEED["right"], SOLUTIONS_BY_DEED["wrong"]], ["assert f(1) == 2"])})
+    execute.main()
+    before = tables_made()
+    for name in ("tasks", "solutions", "tests"):
+        pd.read_parquet(f"outputs/{name}").to_parquet(f"outputs/{name}/part-00000.parquet", index=False)
+    execute.main()
+    assert tables_made() == before
 
 
 def test_texts_longer_than_any_model_writes_do_not_stop_the_stage():

@@ -37,6 +37,45 @@ def test_the_best_scored_solution_is_held_against_the_fastest_one():
     assert (figures["net"], figures["nmu"], figures["ntmu"]) == (1.25, 1.5, 2.5)
 
 
+# A wrong solution that returns at once; a task in which the best-scored one is wrong.
+FOOLED = measured_tasks(
+    [
+        *(profile("t", "at_once", 1e-5), profile("t", "fast", 1.0), profile("t", "slow", 2.0, 4e6, 8e6)),
+        *(profile("u", "guess", 1e-5), profile("u", "right", 1.0)),
+        profile("v", "lone", 1e-5),
+    ],
+    [
+        *solutions("t", at_once=1, fast=1, slow=1),
+        *solutions("u", guess=5, right=1),
+        *solutions("v", lone=1),
+    ],
+    [
+        *scores("t", at_once=0.1, fast=0.2, slow=0.9),
+        *scores("u", guess=0.9, right=0.1),
+        *scores("v", lone=1.0),
+    ],
+)
+KNOWN = {"at_once": False, "fast": True, "slow": True, "guess": False, "right": True, "lone": False}
+
+
+def test_a_solution_that_is_wrong_by_reference_tests_is_no_reference():
+    figures = overhead_figures(FOOLED, KNOWN)
+    assert (figures["net"], figures["nmu"], figures["ntmu"]) == (2.0, 2.0, 8.0)
+    # t: fast scores 1, slow takes twice as long: 0, at_once is wrong: 0; u: one right of six; v: none
+    assert figures["eff_at_1"] == pytest.approx((1 / 3 + 1 / 6 + 0) / 3)
+
+
+def test_a_task_whose_best_scored_solution_is_wrong_has_no_cost():
+    assert overhead_figures(FOOLED, KNOWN)["et_s"] == 2.0
+    assert overhead_figures(FOOLED[1:], KNOWN)["et_s"] is None
+
+
+def test_dps_neither_scores_wrong_solutions_nor_compares_with_them():
+    # t: fast 2 of 2, slow 1 of 2; u: right alone; v: nothing left
+    assert overhead_figures(FOOLED, KNOWN)["dps"] == pytest.approx((75 + 100) / 2)
+    assert overhead_figures(FOOLED[2:], KNOWN)["dps"] is None
+
+
 def test_eff_at_1_is_the_mean_over_samples_and_wrong_ones_score_nothing():
     correct = {"fast": True, "slow": True, "wrong": False}
     # a limit of twice the reference: (2 - 1) / (2 - 1) once, (2 - 1.5) / (2 - 1) three times, 0 four times

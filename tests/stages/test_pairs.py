@@ -162,13 +162,18 @@ def test_the_largest_certain_speedups_fill_the_cap():
     assert sides(line.made(efficiency_per_task=2)) == {("a", "c"), ("b", "c")}
 
 
-def test_all_pairs_of_a_task_are_in_one_split_that_does_not_depend_on_other_tasks():
-    few, many = many_tasks(20).made(validation_share=0.3), many_tasks(60).made(validation_share=0.3)
-    assert (many.groupby("task_id").split.nunique() == 1).all()
-    assert 0.1 < (many.split == "validation").mean() < 0.5
-    shared = many[many.task_id.isin(few.task_id)]
-    assert shared.split.tolist() == few.split.tolist()
-    assert shared.pair_id.tolist() == few.pair_id.tolist()
+def test_all_pairs_of_a_task_are_in_one_split_and_the_share_is_of_the_tasks_that_gave_pairs():
+    line = many_tasks(20)
+    for number in range(20):
+        line.task(f"without-pairs-{number:03d}")
+    made = line.made(validation_share=0.3)
+    assert (made.groupby("task_id").split.nunique() == 1).all()
+    assert made[made.split == "validation"].task_id.nunique() == 6
+
+
+def test_a_run_of_few_tasks_has_validation_pairs_too():
+    for count in (2, 3, 4, 5):
+        assert set(many_tasks(count).made(validation_share=0.1).split) == {"train", "validation"}
 
 
 def test_the_datasets_library_finds_both_configurations_and_splits_in_the_card(loaded):
@@ -218,6 +223,22 @@ def test_no_column_of_the_datasets_changes_a_trainers_loss():
     # TRL's RewardTrainer subtracts a column `margin`; DPO's reads the reference log-probabilities.
     columns = set(pd.read_parquet("outputs/datasets/conversational/train.parquet").columns)
     assert not columns & {"margin", "ref_chosen_logps", "ref_rejected_logps", "images", "tools", "label"}
+
+
+def test_a_trainer_can_filter_by_certainty_memory_and_workload():
+    line = right_and_wrong().solution("slow", 0.9).faster("good", "slow", 3.0, memory_ratio=0.01)
+    line.made(validation_share=0.0)
+    found = pd.read_parquet("outputs/datasets/plain/train.parquet").set_index("kind")
+    columns = ["speedup_low", "memory_ratio", "workload_call", "workload_size"]
+    assert found.loc["efficiency", columns].tolist() == pytest.approx([2.7, 0.01, "add(1, 2)", 4096])
+    assert found.loc[["correctness"], columns].isna().all(axis=None)
+
+
+def test_the_card_does_not_call_cheaper_what_is_faster_and_may_need_more_memory():
+    right_and_wrong().solution("slow", 0.9).faster("good", "slow", 3.0).made()
+    card = Path("outputs/datasets/README.md").read_text()
+    assert "certainly faster" in card and "`memory_ratio`" in card
+    assert "cheaper" not in card
 
 
 def test_the_card_shows_how_many_pairs_there_are_and_one_of_them():

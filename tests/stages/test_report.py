@@ -1,16 +1,22 @@
 """What a reader of the report relies on: truth by reference tests, honest blanks, everything dropped."""
 
 import json
+import re
 import subprocess
+from collections import Counter
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from pipeline.counts import write_counts
 from pipeline.errors import TableError
+from pipeline.sandbox.statuses import VERDICTS
+from pipeline.schemas.solution_scores import RANKERS
 from stages import report
 from tests.stages.line import Line, write_counts_of
 
+ROOT = Path(__file__).parents[2]
 REFERENCE = ("assert add(0, 0) == 0", "assert add(5, -2) == 3", "assert add(2, 2) == 4")
 
 
@@ -20,9 +26,10 @@ def repository(tmp_path, monkeypatch):
     return tmp_path
 
 
-def reported(line: Line) -> dict[str, float | None]:
+def reported(line: Line, **drawn: int) -> dict[str, float | None]:
     line.made(min_confidence=0.0, validation_share=0.0)
     write_counts_of(*(set(report.COUNTED_STAGES) - {"pairs"}))
+    write_counts("generate", Counter(dropped_for_a_reason=7, **drawn))
     report.main()
     return json.loads(Path("outputs/report/metrics.json").read_text())
 
@@ -46,7 +53,7 @@ def run_with_truth(tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        reported(line_with_truth())
+        reported(line_with_truth(), solution_samples=10, test_samples=6)
     return folder
 
 
@@ -66,13 +73,49 @@ def test_a_pair_is_true_only_when_both_its_sides_are_as_it_says(figures):
 
 
 def test_trust_and_credibility_are_held_against_the_references(figures):
-    assert figures["samples_right_share"] == pytest.approx(2 / 4)
     assert figures["trusted_right_share"] == pytest.approx(1 / 2)
     # the public example and `valid` are, `invalid` and `unsure` are not
     assert figures["tests_valid_share"] == pytest.approx(2 / 4)
     assert figures["credible_tests_valid_share"] == pytest.approx(2 / 3)
     assert figures["auc_score"] == pytest.approx(3 / 4)
     assert figures["top1_right"] == 1.0
+
+
+def test_a_sample_in_which_no_solution_was_found_is_a_sample_that_is_not_right(figures):
+    assert (figures["solution_samples"], figures["solutions_sampled"]) == (10, 4)
+    assert figures["samples_right_share"] == pytest.approx(2 / 10)
+    assert figures["solutions_sampled_right_share"] == pytest.approx(2 / 4)
+
+
+def test_a_sample_is_a_completion_of_tests_as_well(figures):
+    # three tests stand for one sample each, the public example for none
+    assert (figures["test_samples"], figures["tests_sampled"], figures["tests"]) == (6, 3, 4)
+
+
+@pytest.mark.usefixtures("repository")
+def test_what_share_of_all_samples_is_right_is_not_known_while_some_are_not_judged():
+    line = line_with_truth().task("add-2").solution("unjudged", 0.9, task_id="add-2")
+    figures = reported(line, solution_samples=20)
+    assert figures["samples_right_share"] is None
+    assert figures["solutions_sampled_right_share"] == pytest.approx(2 / 4)
+
+
+def test_docs_report_has_an_entry_for_every_metric_and_none_for_what_is_no_metric(figures):
+    values = {
+        "<kind>": ("correctness", "efficiency"), "<what>": ("solutions", "tests", "pairs"),
+        "<verdict>": VERDICTS, "<ranker>": ("score", *RANKERS),
+    }  # fmt: skip
+    entries = documented((ROOT / "docs/report.md").read_text())
+    for placeholder, words in values.items():
+        entries = {entry.replace(placeholder, word) for entry in entries for word in words}
+    assert figures.keys() <= entries
+    assert entries - figures.keys() <= {f"verdicts_{verdict}" for verdict in VERDICTS}
+
+
+def documented(page: str) -> set[str]:
+    """The names in the first column of the table of figures."""
+    table = page.partition("| figure | meaning |\n|---|---|\n")[2].partition("\n\n")[0]
+    return {name for row in table.splitlines() for name in re.findall(r"`([^`]+)`", row.split("|")[1])}
 
 
 @pytest.mark.usefixtures("repository")
@@ -89,7 +132,7 @@ def test_without_references_the_report_leaves_blanks_and_judges_no_pair():
 @pytest.mark.usefixtures("repository")
 def test_a_line_that_made_nothing_is_reported_too(capsys):
     figures = reported(Line().task())
-    assert figures["pairs"] == figures["samples"] == 0
+    assert figures["pairs"] == figures["solutions_sampled"] == 0
     assert figures["speedup_median"] is None
     assert Path("outputs/report/summary.txt").read_text() in capsys.readouterr().err
 
@@ -113,6 +156,7 @@ def test_a_stage_without_counts_is_no_stage_that_dropped_nothing():
 @pytest.mark.usefixtures("figures")
 def test_the_summary_tells_how_much_is_true_where_it_is_and_shows_one_pair():
     text = Path("outputs/report/summary.txt").read_text()
+    assert "10 solution samples, 4 of them with a solution (4 distinct)" in text
     assert "4 correctness pairs, 1 of 4 true" in text
     assert "2 efficiency pairs, 1 of 2 true" in text
     assert "outputs/datasets" in text

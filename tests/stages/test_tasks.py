@@ -1,6 +1,8 @@
 """What a user relies on when he gives Pairsmith tasks: the good ones arrive, every bad row is named."""
 
 import json
+import re
+import subprocess
 from collections import Counter
 from pathlib import Path
 
@@ -174,6 +176,14 @@ def test_other_column_names_are_mapped():
             "column example_tests: item 1: .* not one assert",
         ),
         (
+            {**GOOD, "id": "b", "example_tests": ["assert add(1, 2) == 3", "assert True"]},
+            "line 2, column example_tests: item 2: 'assert True' tells nothing about add: never calls",
+        ),
+        (
+            {**GOOD, "id": "b", "example_tests": ["assert add(1, 2) == 3 or True"]},
+            "line 2, column example_tests: item 1: .* tells nothing about add: tautology",
+        ),
+        (
             {**GOOD, "id": "b", "reference_tests": ["assert ("]},
             "column reference_tests: item 1: not valid Python",
         ),
@@ -196,6 +206,52 @@ def test_all_bad_rows_are_told_at_once_the_first_twenty_by_name():
     assert str(refusal.value).count("column prompt: empty") == 20
     assert "25 problems" in str(refusal.value)
     assert "and 5 more" in str(refusal.value)
+
+
+def test_a_lone_problem_is_told_in_the_singular():
+    with pytest.raises(TaskSourceError, match="1 problem in the tasks"):
+        take([{**GOOD, "prompt": ""}])
+
+
+def test_a_bad_entry_point_is_no_problem_of_the_examples():
+    with pytest.raises(TaskSourceError, match="1 problem in the tasks"):
+        take([{**GOOD, "entry_point": "a b", "example_tests": ["assert add(1, 2) == 3"]}])
+
+
+def test_a_column_that_no_row_has_is_told_once_with_the_columns_there_are():
+    mbpp = [{"task_id": n, "text": "Add.", "code": "def add(a, b):", "entry_point": "add"} for n in range(30)]
+    with pytest.raises(TaskSourceError) as refusal:
+        take(mbpp, columns={"id": "task_id"})
+    told = "missing; there are code, entry_point, task_id, text; say in tasks.columns which one it is"
+    assert refusal.value.what.startswith("2 problems ")
+    assert f"every row, column prompt: {told}" in refusal.value.got
+    assert f"every row, column starter_code or example_tests: {told}" in refusal.value.got
+    taken = take(mbpp[:1], columns={"id": "task_id", "prompt": "text", "starter_code": "code"})
+    assert taken.source_id.tolist() == ["0"]
+
+
+def test_a_column_that_some_row_has_is_told_by_row():
+    with pytest.raises(TaskSourceError, match="2 problems") as refusal:
+        take([GOOD, {**OTHER, "prompt": None}, {"id": "c", "entry_point": "c", "starter_code": "def c():"}])
+    assert "line 2, column prompt: missing" in refusal.value.got
+    assert "line 3, column prompt: missing" in refusal.value.got
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_one_json_array_is_refused_as_such_and_the_command_told_makes_jsonl_of_it(indent):
+    with pytest.raises(TaskSourceError, match="one JSON array") as refusal:
+        take("\ufeff" + json.dumps([GOOD, OTHER], indent=indent))
+    subprocess.run(refusal.value.next_step, shell=True, check=True)
+    assert set(take_with(path="lines.jsonl").source_id) == {"add", "neg"}
+
+
+def test_a_line_that_is_an_array_among_others_is_told_by_line():
+    with pytest.raises(TaskSourceError, match="line 1, character 1: a JSON list, not an object"):
+        take(f"[1]\n{json.dumps(GOOD)}")
+
+
+def test_a_byte_order_mark_before_the_first_task_is_no_part_of_it():
+    assert take("\ufeff" + json.dumps(GOOD)).source_id.tolist() == ["add"]
 
 
 def test_a_refused_source_leaves_the_last_good_table():
@@ -241,3 +297,13 @@ def test_a_task_of_a_benchmark_is_dropped_and_counted():
     known = {**GOOD, "id": "known", "prompt": f"Please!\n{told.upper()}"}
     assert take([OTHER, known], decontaminate=["mbpp.jsonl"]).source_id.tolist() == ["neg"]
     assert read_counts("tasks")["dropped_contaminated"] == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "told"), [("nope.jsonl", "is not there"), ("params.yaml", r"of this kind: \.yaml")]
+)
+def test_a_benchmark_that_cannot_be_read_is_told_as_one_with_the_parameter_that_names_it(path, told):
+    with pytest.raises(TaskSourceError, match="benchmark to leave out") as refusal:
+        take([GOOD], decontaminate=[path])
+    assert re.search(told, refusal.value.got)
+    assert refusal.value.where.endswith(f"{path}, which tasks.decontaminate names")

@@ -1,10 +1,14 @@
 import json
+import re
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from stages import optimize, profile, verify
+from pipeline.schemas import verified as schema
+from profiling import campaign
+from profiling.inside import worker
+from stages import families, optimize, profile, verify
 from tests.stages.measured import LINEAR, QUADRATIC, UNSTABLE_ORDER, Scripted, solution_id, write_inputs
 
 WRONG_ON_LARGE = "def distinct(xs):\n    return list(dict.fromkeys(xs))[:30]\n"
@@ -56,6 +60,13 @@ def test_verify_judges_alone_what_no_journal_holds(monkeypatch):
     verify.main()
     again = pd.read_parquet("outputs/verified").set_index("solution_id")
     assert list(again.reason) == list(first.reason) == ["faster"]
+
+
+def test_the_schema_names_every_reason_there_is():
+    by_tests = {families.FASTER, families.LEANER, families.FAILS_TESTS, families.OTHER_VALUE}
+    by_measurement = {worker.NOT_LOADED, worker.OUTSIDE, worker.FAILS, worker.DIFFERS, worker.UNSTABLE}
+    by_measurement |= {campaign.NO_ANSWER, families.PARENT_NOT_MEASURED, families.NOT_CHEAPER}
+    assert by_tests | by_measurement <= set(re.findall(r"\w+", Path(schema.__file__).read_text()))
 
 
 def test_without_rewrites_the_table_is_empty_and_whole(monkeypatch):

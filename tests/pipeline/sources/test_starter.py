@@ -41,6 +41,21 @@ def test_without_a_signature_and_without_an_example_the_task_is_refused():
         starter(None, "add", "Add.", ())
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("class Solution:", "`class Solution` is a class"),
+        ("import math\n\nclass Solution:\n    def add(self, a, b):\n        ", "`class Solution` is a class"),
+        ('class Solution:\n    def add(self):\n        """Add."""', "`class Solution` is a class"),
+        ("async def add(a, b):", "`async def add` is a coroutine"),
+    ],
+)
+def test_a_class_or_a_coroutine_is_told_as_what_it_is(given, told):
+    with pytest.raises(UnusableStarterError, match=f"{told}, not a plain function `def add") as refusal:
+        starter(given, "add", "Add.", EXAMPLES)
+    assert refusal.value.column == "starter_code"
+
+
 def test_the_function_to_write_must_come_last():
     with pytest.raises(UnusableStarterError, match="last definition"):
         starter("def add(a):\n    pass\n\ndef other(b):\n    pass", "add", "Add.", ())
