@@ -23,7 +23,7 @@ def test_a_solution_that_empties_its_argument_finds_it_full_at_every_call():
     draining = "def f(xs):\n    total = 0\n    while xs:\n        total += xs.pop()\n    return total\n"
     found = answer("def f(xs):\n    return sum(xs)\n", draining, call=f"f({list(range(500))})")
     assert found["dropped"] == {}  # its last call still returns the whole sum
-    assert least_s(found, 1) > 5 * least_s(found, 0)
+    assert least_s(found, 1) > 2 * least_s(found, 0)  # of an empty list it would take a twentieth
 
 
 def test_nested_arguments_are_copied_as_deep_as_they_can_change():
