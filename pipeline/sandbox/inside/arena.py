@@ -60,9 +60,17 @@ class Arena:
         data = b"".join(self.pending)
         used = self.words[layout.USED]
         if used + len(data) > len(self.frames):
-            self.words[layout.STATE] = layout.FULL
-            os._exit(0)
+            self._exit_full()
         self.frames[used : used + len(data)] = data
         self.words[layout.USED] = used + len(data)
         self.pending.clear()
         self.flushed_ns = elapsed_clock()
+
+    def end_full(self) -> None:
+        """Write what is pending and end the child: the parent asks a fresh one for the rest."""
+        self.flush()
+        self._exit_full()
+
+    def _exit_full(self) -> None:
+        self.words[layout.STATE] = layout.FULL
+        os._exit(0)

@@ -88,7 +88,7 @@ class Holder:
 
     def reply(self, value: Any) -> Reply:
         """The value as plain data, or by number."""
-        if type(value) in _LEAVES:
+        if _is_leaf(value):
             return VALUE, value, []
         kind, raw = transport.careful(value, MAX_MESSAGE_BYTES)
         if kind == layout.PLAIN:
@@ -116,7 +116,7 @@ def _exception(error: BaseException) -> tuple[str, str]:
         if getattr(builtins, name, None) is kind:
             break
     try:
-        text = str(error)[:1000]
+        text = str.__getitem__(str(error), slice(1000))  # an exact str, whatever it was
     except BaseException:
         text = ""
     return name, text
@@ -205,39 +205,54 @@ def direct(holder: Holder) -> Ask:
 
     An object itself would be a way around the scan: one side may import it, the other may change it.
     """
+    stuck: list[bool] = []  # whether a function of the check gave what cannot cross
 
     def inward(value: Any) -> Any:
         if type(value) is Remote:
             return holder.objects[value._handle]
-        if type(value) in _LEAVES or _is_fixed(value):
+        if _is_leaf(value) or _is_fixed(value):
             return value
+        if type(value) is slice:
+            return slice(inward(value.start), inward(value.stop), inward(value.step))
         return crossing(value) if callable(value) else parse.parse(encoded(value))
 
     def outward(value: Any) -> Any:
-        return value if type(value) in _LEAVES else _received(ask, *holder.reply(value)[:2])
+        return value if _is_leaf(value) else _received(ask, *holder.reply(value)[:2])
 
     def crossing(function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any, **named: Any) -> Any:
             sent, named = [outward(item) for item in arguments], {n: outward(i) for n, i in named.items()}
             try:
-                result = function(*sent, **named)
-            except (NotPlain, SystemExit, MemoryError):
+                return inward(function(*sent, **named))
+            except (SystemExit, MemoryError):
                 raise
+            except NotPlain:  # a class that the program must not see: it could change it
+                stuck.append(True)
+                told = "TypeError", "not plain"
             except BaseException as error:
                 told = _exception(error)
-            else:
-                return inward(result)
             return _received(ask, RAISED, told)
 
         return call
 
     def ask(verb: str, handle: int, detail: Any, arguments: list[Any]) -> Reply:
         copies = [inward(argument) for argument in arguments]
-        named = [(name, inward(item)) for name, item in detail] if verb == "call" else detail
-        kind, content, changed = holder.do(verb, handle, named, copies)
+        if verb == "call":
+            detail = [(name, inward(item)) for name, item in detail]
+        elif verb == "item":
+            detail = inward(detail)
+        kind, content, changed = holder.do(verb, handle, detail, copies)
+        if stuck:
+            raise NotPlain
         return kind, content, [parse.parse(encoded(item)) for item in changed]
 
     return ask
+
+
+def _is_leaf(value: Any) -> bool:
+    """Whether it is of such a type exactly: a class of the program's own class may say that it equals one."""
+    kind = type(value)
+    return type(kind) is type and kind in _LEAVES
 
 
 def _is_fixed(value: Any) -> bool:

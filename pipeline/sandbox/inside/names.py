@@ -66,8 +66,10 @@ def _formatted_names(parts: list[types.CodeType]) -> set[str]:
     for part in parts:
         previous = None
         for step in dis.get_instructions(part) if "format" in part.co_names else ():
+            if step.is_jump_target:  # also where it is the EXTENDED_ARG of what follows
+                previous = None
             if step.argval == "format" and step.opcode in dis.hasname and step.opcode not in GLOBALS:
-                known = previous is not None and previous.opname == "LOAD_CONST" and not step.is_jump_target
+                known = previous is not None and previous.opname == "LOAD_CONST"
                 if not known or previous is None or type(previous.argval) is not str:
                     return {UNKNOWN_ATTRIBUTE}
                 found |= _field_names(previous.argval)

@@ -17,9 +17,9 @@ or module), because the builtins that turn strings into access (getattr, eval, v
 short list are ALONE. Modules are open only if listed, and of those only attributes that are neither modules
 nor mutable containers. Assigning attributes together with any import is ALONE (it could patch a module). An
 object that equals and hashes like another can sit in a module's cache and be taken for it: so a program that
-makes classes must not come near modules that cache by values (`re`, `strptime`; `typing` if a class says what
-it equals), and one that uses `type` (which makes classes that lie about themselves) not near those that cache
-by classes (`collections.abc`). Unknown means ALONE.
+makes classes must not come near modules that cache by values (`re`, `strptime`; `typing` caches nothing here,
+see `uncached`), and one that uses `type` (which makes classes that lie about themselves) not near those that
+cache by classes (`collections.abc`) or set attributes for them (`copy`). Unknown means ALONE.
 
 Source: CPython's `dis` and `inspect` documentation; opcodes are looked up by name, so that one list serves
 Python 3.11 to 3.14.
@@ -52,7 +52,7 @@ CLOSED_ATTRIBUTES = frozenset(
     get_type_hints ForwardRef overload clear_overloads get_overloads no_type_check
     no_type_check_decorator final runtime_checkable purge tzset settime clock_settime
     clock_settime_ns dataclass_transform type_check_only override SystemRandom Scanner template
-    cached_property UserDict UserList UserString evaluate_forward_ref Formatter
+    cached_property UserDict UserList UserString evaluate_forward_ref Formatter setstate Annotated
 """.split()
 )
 OPEN_IN_SYS = frozenset("maxsize maxunicode float_info int_info version_info byteorder exit".split())
@@ -60,7 +60,7 @@ OPEN_IN_SYS = frozenset("maxsize maxunicode float_info int_info version_info byt
 CLOSED_BUILTINS = frozenset(
     """
     getattr setattr delattr eval exec compile open input breakpoint vars globals locals memoryview
-    bytearray quit help format_map
+    bytearray quit help format_map ExceptionGroup BaseExceptionGroup
 """.split()
 )
 CLOSED_FRAMES = frozenset(
@@ -85,9 +85,11 @@ CACHING_BY_VALUE = frozenset("re string strptime".split())
 CACHING_BY_CLASS = frozenset(
     "collections collections.abc decimal fractions functools random re statistics string strptime".split()
 )
+# What sets attributes by name for classes that say how: `__reduce_ex__` of copy, `__call__` of a class of
+# generic classes (which `typing` tells what it was made from).
+SETTING_ATTRIBUTES = frozenset("copy Generic Protocol".split())
 # `type`, and what of `typing` hands it out.
 _TYPE = frozenset("type Type get_origin".split())
-_SAYS_WHAT_IT_EQUALS = frozenset("__eq__ __hash__".split())
 # What a program uses that means to keep something outside its namespace. Not a boundary: whoever hides it (in
 # a string for eval, say) meets his own earlier calls, and nobody else.
 KEEPING = frozenset(
@@ -101,19 +103,21 @@ KEEPING = frozenset(
     abort chdir fchdir umask tzset overload get_overloads clear_overloads __annotations__ __loader__
     __spec__ supports_dir_fd supports_effective_ids supports_fd supports_follow_symlinks pathconf_names
     confstr_names sysconf_names algorithms_available algorithms_guaranteed ESCAPE_DCT BACKSLASH
+    Annotated
     """.split()
 )
 KEEPS_NOTHING = frozenset("os json hashlib struct array base64 glob".split())
 _KEEPING_MODULES = sys.stdlib_module_names - OPEN_MODULES - KEEPS_NOTHING
-# `type` makes classes; the others look at the frame that they are called from.
-_NOT_IN_CALLS = _TYPE | {"dir", "super", "setrecursionlimit"}
 NEEDS_RESEED = frozenset("random samples".split())  # `samples` of statistics.NormalDist
 NEEDS_LIMIT_RESET = "setrecursionlimit"
-
+# `type` makes classes; `dir` and `super` look at the frame that they are called from; the rest is reset for
+# programs that name it only.
+_NOT_IN_CALLS = _TYPE | {"dir", "super", NEEDS_LIMIT_RESET} | NEEDS_RESEED
 
 _IMPORTS = opcodes("IMPORT_NAME")
 _JUMPS = frozenset(opcode.hasjrel) | frozenset(opcode.hasjabs)
-_PATTERNS = opcodes("MATCH_CLASS")
+# `except*` makes an ExceptionGroup, which is a class that can be changed.
+_PATTERNS = opcodes("MATCH_CLASS CHECK_EG_MATCH")
 _MAKES_CLASSES = opcodes("LOAD_BUILD_CLASS")
 _ASSIGNS_ATTRIBUTE = opcodes("STORE_ATTR DELETE_ATTR")
 _ASSIGNS_GLOBAL = opcodes("STORE_GLOBAL DELETE_GLOBAL")
@@ -174,10 +178,13 @@ class Scan:
         self.found: dict[str, bool] = {}
         self.plain: set[str] = set()  # names that reach nothing by their looks
 
-    def program(self, code: types.CodeType) -> tuple[int, bool]:
-        """(the answer; whether random and the recursion limit must be reset around calls)."""
+    def program(self, code: types.CodeType, *, is_check: bool = False) -> tuple[int, bool]:
+        """(the answer; whether random and the recursion limit must be reset around calls).
+
+        is_check: it is a check, and reaches what the program imports.
+        """
         names, ops = _names_and_ops(code)
-        imports = bool(ops & _IMPORTS)
+        imports = is_check or bool(ops & _IMPORTS)
         if self._reaches_out(names, ops, imports):
             if imports and self._is_lost(code):
                 return LOST, False
@@ -248,7 +255,9 @@ class Scan:
         makes_types = not names.isdisjoint(_TYPE)
         if makes_types and not names.isdisjoint(self.caching_by_class):
             return True
-        if "typing" in names and ops & _MAKES_CLASSES and names >= _SAYS_WHAT_IT_EQUALS:
+        if makes_types and not names.isdisjoint(SETTING_ATTRIBUTES):
+            return True
+        if makes_types and ops & _MAKES_CLASSES and "typing" in names:
             return True
         return bool(ops & _MAKES_CLASSES or makes_types) and not names.isdisjoint(CACHING_BY_VALUE)
 

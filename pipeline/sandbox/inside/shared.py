@@ -5,6 +5,7 @@ goes wrong in one (crash, memory) ends the child and is decided again in one of 
 """
 
 import gc
+import mmap
 import random
 import sys
 import types
@@ -36,6 +37,8 @@ Failure = tuple[int, bytes]  # kind of frame, detail
 def run_shared(jobs: list[JobRequest], arena: Arena, scanner: scan.Scan, max_bytes: int) -> None:
     """Run every program that may share; report the others."""
     gc.disable()  # a neighbour's finalizers must not run, or be paid for, in somebody else's call
+    # What a program leaves behind is never collected, and the next one may catch the MemoryError.
+    room_bytes = _most_of_memory()
     for job, entry_point, calls, checks, programs in jobs:
         mine = shared_calls(job, calls, arena, scanner)
         shared_checks = _shared_checks(job, entry_point, checks, arena, scanner)
@@ -52,7 +55,26 @@ def run_shared(jobs: list[JobRequest], arena: Arena, scanner: scan.Scan, max_byt
                 for check_code in shared_checks:
                     if wanted is None or check_code[0] in wanted:
                         _run_check(job, program, code, check_code, arena, resets)
+                if not _is_there(room_bytes):
+                    arena.end_full()
     arena.flush()
+
+
+def _most_of_memory() -> int:
+    """Bytes that can be allocated now, and more than half of all."""
+    room_bytes = 1 << 40
+    while not _is_there(room_bytes):
+        room_bytes = room_bytes * 3 // 4
+    return room_bytes * 3 // 4
+
+
+def _is_there(room_bytes: int) -> bool:
+    """Whether so much memory could still be allocated."""
+    try:
+        mmap.mmap(-1, room_bytes, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, 0).close()
+    except OSError:
+        return False
+    return True
 
 
 def _ready(
@@ -98,7 +120,7 @@ def _shared_checks(
         if code is None:
             arena.put(job, layout.ANY_PROGRAM, column, layout.NOT_COMPILED)
             continue
-        tier, resets = scanner.program(code)
+        tier, resets = scanner.program(code, is_check=True)
         if tier in _RUN_HERE:
             shared.append((column, code, check.wanted_names(code, entry_point), resets))
         else:

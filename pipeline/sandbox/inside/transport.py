@@ -68,6 +68,8 @@ def careful(value: object, max_bytes: int) -> tuple[int, bytes]:
 def _tree(value: Any, depth: int) -> object:
     """The value; what marshal would refuse or confuse is wrapped as (StopIteration, tag, content)."""
     kind = type(value)
+    if type(kind) is not type and kind is not fractions.Fraction:
+        raise Opaque  # a class of a class that may say it equals one of those below
     if kind in _LEAVES:
         return value
     if depth > MAX_DEPTH:

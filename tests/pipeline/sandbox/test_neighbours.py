@@ -85,6 +85,30 @@ KEEPS = {
             path.append("n")
             return path.count("n")
     """,
+    "in what a generic class tells its result": """
+        import math
+        from typing import Annotated
+        def f():
+            was = len(dir(math))
+            Annotated[lambda: math, 1]()
+            return was
+    """,
+    "in the one builtin class that can be changed": """
+        def f():
+            was = len(dir(ExceptionGroup))
+            ExceptionGroup.kept = 1
+            return was
+    """,
+    "in the same class by way of except*": """
+        def f():
+            try:
+                raise ValueError
+            except* ValueError as error:
+                kind = type(error)
+            was = len(dir(kind))
+            kind.kept = 1
+            return was
+    """,
     "in the memory that answers come back in": """
         import gc
         def f():
@@ -128,6 +152,15 @@ SHARED_BY_TYPING = """
         return x
 """
 LISTS = "from typing import List\ndef f(x: List[int]):\n    return str(List[int])\n"
+TREES = "from typing import List, Optional\ndef f(x: Optional[List['Tree']]):\n    return str(List['Tree'])\n"
+SUSPENDED = """
+    def g():
+        try:
+            yield
+        finally:
+            while True:
+                pass
+"""
 SIZED = (
     "from collections.abc import Sized\ndef f(x):\n    return isinstance(1.5, Sized), isinstance(x, Sized)\n"
 )
@@ -136,6 +169,109 @@ SAMPLES = "import random\ndef f(x):\n    return len(random.sample({0: 5, 1: 6}, 
 REACHES = {
     "typing's cache, to leave": (SHARED_BY_TYPING.format(bite="raise SystemExit"), LISTS),
     "typing's cache, to lie": (SHARED_BY_TYPING.format(bite="return True"), LISTS),
+    "typing's cache, by an object of a class without a class statement": (
+        """
+        from typing import List, Tuple
+        armed = []
+        def equals(self, other, armed=armed):
+            if armed:
+                raise SystemExit
+            return False
+        Liar = type("Liar", (), {"__hash__": lambda self: hash(int), "__eq__": equals})
+        def f(x):
+            List[Liar()]
+            armed.append(armed)
+            return x
+    """,
+        LISTS,
+    ),
+    "typing's cache, by a str that is shown otherwise": (
+        """
+        from typing import List
+        class S(str):
+            def __repr__(self):
+                return "patched"
+        def f(x):
+            List[S("Tree")]
+            return x
+    """,
+        TREES,
+    ),
+    "typing's cache, by a str that hashes otherwise later": (
+        """
+        from typing import List
+        armed = []
+        class S(str):
+            def __hash__(self):
+                if armed:
+                    raise SystemExit
+                return hash(str(self))
+        def f(x):
+            List[S("Tree")]
+            armed.append(1)
+            return x
+    """,
+        TREES,
+    ),
+    "whoever fills typing's cache up": (
+        SUSPENDED
+        + """
+    from typing import List
+    def f(x):
+        kept = g()
+        next(kept)
+        List[kept]
+        for number in range(127):
+            List[number + 0.5]
+        return x
+    """,
+        "from typing import List\ndef f(x: List[bytes]):\n    return x\n",
+    ),
+    "whoever seeds random": (
+        SUSPENDED
+        + """
+    import random
+    def f(x):
+        kept = g()
+        next(kept)
+        version, state, _ = random.getstate()
+        random.setstate((version, state, kept))
+        return x
+    """,
+        "import random\ndef f(x):\n    return random.randint(1, 100)\n",
+    ),
+    "a module, by the way copy puts an object together": (
+        """
+        import copy, math
+        how = lambda self, n: (lambda: math, (), (None, {"sqrt": lambda x: "patched"}))
+        copy.copy(type("H", (), {"__reduce_ex__": how})())
+        def f(x):
+            return x
+    """,
+        "import math\ndef f(x):\n    return math.sqrt(x)\n",
+    ),
+    "a MemoryError that is not his": (
+        """
+        def f(x):
+            kept = []
+            kept.append(kept)
+            for size in (1 << 24, 1 << 20):
+                try:
+                    while True:
+                        kept.append(bytes(size))
+                except MemoryError:
+                    pass
+            del kept[-4:]
+            return x
+    """,
+        """
+        def f(x):
+            try:
+                return len(bytes(1 << 25))
+            except:
+                return "nothing"
+    """,
+    ),
     "an abstract class, by the `type` that typing hands out": (
         """
         from typing import Type, get_origin
@@ -207,8 +343,16 @@ def test_a_program_cannot_keep_anything(code: str, sandbox: Sandbox):
 
 @pytest.mark.parametrize(("code", "neighbour"), REACHES.values(), ids=REACHES)
 def test_a_neighbour_answers_as_if_it_were_alone(code: str, neighbour: str, sandbox: Sandbox):
-    _, beside = met(sandbox, [code, neighbour], ("f(1)", "f(2)"))
-    assert beside == met(sandbox, ["# alone\n" + neighbour], ("f(1)", "f(2)"))[0]
+    for calls in (("f(1)",), ("f(1)", "f(2)")):
+        _, beside = met(sandbox, [dedent(code), neighbour], calls)
+        assert beside == met(sandbox, ["# alone\n" + dedent(neighbour)], calls)[0]
+
+
+def test_a_call_that_draws_at_random_draws_what_it_draws_alone(sandbox: Sandbox):
+    draws = ("statistics.NormalDist().samples(1)", "[statistics.random.gauss(0, 1)]")
+    program = "import statistics\ndef f(x):\n    return x\n"
+    [together] = met(sandbox, [program], draws)
+    assert together == [met(sandbox, [program], (call,))[0][0] for call in draws]
 
 
 def test_a_program_cannot_read_the_tests_through_a_format_string(sandbox: Sandbox):
@@ -294,6 +438,99 @@ def test_what_a_check_hands_to_a_program_is_no_way_to_its_neighbours(
     is_right = "assert f(1) == ([('a', 2)], 'mean requires at least one data point', False)\n"
     _, beside = met(sandbox, [hostile, honest], (), (check, is_right))
     assert beside[1] == "pass"
+
+
+@pytest.mark.parametrize(
+    ("hostile", "check"),
+    [
+        ("def f(x):\n    return x\n", "type(f).__call__ = lambda *_: (['a'], '0.33')\n"),
+        ("import decimal\ndef f(x):\n    return x\n", "decimal.setcontext(decimal.Context(3))\n"),
+        (
+            """
+            class Keyed:
+                def __getitem__(self, key):
+                    key.most_common = lambda *_: "patched"
+                    return 1
+            def f(x):
+                return Keyed()
+        """,
+            "from collections import Counter\nf(1)[Counter]\n",
+        ),
+        (
+            """
+            def f(given):
+                try:
+                    given()
+                except BaseException as error:
+                    type(error).__init__ = lambda *_: 1 / 0
+        """,
+            "f(lambda: iter([]))\n",
+        ),
+    ],
+    ids=["what stands for an object", "what the program imports", "the key of an item", "an exception"],
+)
+def test_a_check_changes_nothing_that_a_later_check_meets(hostile: str, check: str, sandbox: Sandbox):
+    honest = """
+        from collections import Counter
+        from decimal import Decimal
+        def f(x):
+            return x() if callable(x) else (Counter("aab").most_common(1), str(Decimal(1) / 8 + 1))
+    """
+    later = ("assert f(1) == ([('a', 2)], '1.125')\n", "f(lambda: iter(()))\n")
+    _, [_, *beside] = met(sandbox, [hostile, honest], (), (check, *later))
+    assert beside == ["pass", "fail"]
+
+
+@pytest.mark.parametrize(
+    ("lies", "check"),
+    [
+        (
+            """
+            class Liar(type):
+                def __hash__(self):
+                    return hash(int)
+                def __eq__(self, other):
+                    return True
+            class Anything(metaclass=Liar):
+                def __eq__(self, other):
+                    return True
+            def f(x):
+                return Anything()
+        """,
+            "assert f(1) == 2\n",
+        ),
+        (
+            """
+            class Anything:
+                def __eq__(self, other):
+                    return True
+            class Text(str):
+                def __getitem__(self, key):
+                    return Anything()
+            class Raised(ValueError):
+                def __str__(self):
+                    return Text("wrong")
+            def f(x):
+                raise Raised
+        """,
+            "try:\n    f(1)\nexcept ValueError as error:\n    assert error.args[0] == 'right'\n",
+        ),
+    ],
+    ids=["about its type", "in the text of an exception"],
+)
+def test_no_object_that_lies_crosses_to_a_check(lies: str, check: str, sandbox: Sandbox):
+    assert met(sandbox, [lies], (), (check,)) == [["fail"]]
+
+
+def test_a_check_may_slice_what_stays_with_the_program(sandbox: Sandbox):
+    program = """
+        class Row:
+            def __getitem__(self, key):
+                return [1, 2, 3][key]
+        def f(x):
+            return Row()
+    """
+    assert met(sandbox, [program], (), ("assert f(1)[1:] == [2, 3]\n",)) == [["pass"]]
 
 
 def test_a_check_hands_over_functions_and_builtins_and_gets_objects_back(sandbox: Sandbox):

@@ -5,6 +5,12 @@ from pipeline.sandbox.inside.scan import ALONE, FRESH, LOST, ONCE, OWN, Scan
 from pipeline.sandbox.isolation import PRELOAD
 
 F = "def f(x):\n    return x\n"
+# What is jumped to is an EXTENDED_ARG.
+JUMPED_TO_AFTER_256_NAMES = (
+    "def f(x):\n    "
+    + "; ".join(f"n{number}" for number in range(300))
+    + "\n    ('{0.gi_frame}' if x else '{0}').format(x)\n"
+)
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +122,9 @@ def test_programs_that_could_leave_something_behind_get_a_process_for_every_call
         "from pipeline.sandbox.inside import run\n" + F,
         "import functools\nfunctools.update_wrapper(functools, len)\n",
         "def f(x, o='a'):\n    return vars(x)[o]\n",
+        "import copy\nM = type('M', (), {'__reduce_ex__': len})\n" + F,
+        "from typing import Generic, T\nM = type\nclass G(Generic[T], metaclass=M):\n    x = 1\n",
+        JUMPED_TO_AFTER_256_NAMES,
         "_parse = 1\nimport re\ndef f(x):\n    return re._parser\n",
         "import re\ndef f(x):\n    return re._parser, _parser\n",
     ],
@@ -131,6 +140,7 @@ def test_programs_that_might_reach_a_neighbour_never_share(scan: Scan, text: str
         ("sorted(f({'a': 1}))", True),
         ("f(globals())", False),
         ("f(x := 3)", False),
+        ("f(statistics.random.random())", False),
         ("f(os.remove)", False),
         ("f(type('M', (type,), {}))", False),
         ("f(f.__globals__)", False),
