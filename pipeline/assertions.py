@@ -25,10 +25,10 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pipeline.unittest_calls import without_unittest
 from pipeline.vacuity import (
     UNPARSABLE,
     calls,
-    is_name,
     is_test_function,
     names,
     takes_candidate,
@@ -66,19 +66,6 @@ BINDING = (ast.NamedExpr, ast.Yield, ast.YieldFrom, ast.Await)
 # What stands in these runs later or repeatedly: a name in it cannot be replaced by its value.
 REPEATING = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 COMPARING = (ast.Compare, ast.BoolOp, ast.IfExp)
-UNITTEST_OPERATORS: dict[str, type[ast.cmpop]] = {
-    **dict.fromkeys(("assertEqual", "assertEquals", "assertSequenceEqual", "assertMultiLineEqual"), ast.Eq),
-    **dict.fromkeys(("assertListEqual", "assertTupleEqual", "assertDictEqual", "assertSetEqual"), ast.Eq),
-    "assertNotEqual": ast.NotEq,
-    "assertIs": ast.Is,
-    "assertIsNot": ast.IsNot,
-    "assertIn": ast.In,
-    "assertNotIn": ast.NotIn,
-    "assertGreater": ast.Gt,
-    "assertGreaterEqual": ast.GtE,
-    "assertLess": ast.Lt,
-    "assertLessEqual": ast.LtE,
-}
 
 
 def parse_test(code: str, entry_point: str) -> ParsedTest:
@@ -97,10 +84,10 @@ def parse_test(code: str, entry_point: str) -> ParsedTest:
 
 
 def _parsed(body: list[ast.stmt], entry_point: str) -> ParsedTest:
-    body = [_as_assert(statement) for statement in _without_decoration(body, entry_point)]
+    body = [without_unittest(statement) for statement in _without_decoration(body, entry_point)]
     if reason := vacuous_because(body, entry_point):
         return Degenerate(reason)
-    match _with_names_inlined(body):
+    match _with_names_inlined(body, entry_point):
         case [ast.FunctionDef(body=inner, decorator_list=[]) as function] if is_test_function(function):
             opened = _parsed(inner, entry_point)
             return opened if isinstance(opened, ValueTest) else _code(body, entry_point)
@@ -127,8 +114,11 @@ def _without_decoration(body: list[ast.stmt], entry_point: str) -> list[ast.stmt
     return [statement for statement in body if matters(statement)]
 
 
-def _with_names_inlined(body: list[ast.stmt]) -> list[ast.stmt]:
-    """`x = e; assert ... x ...` as one assert, where x is bound once and used once."""
+def _with_names_inlined(body: list[ast.stmt], entry_point: str) -> list[ast.stmt]:
+    """`x = e; assert ... x ...` as one assert, where x is bound once and used once.
+
+    Two calls of the function stay where they are: the second may return something else than the first.
+    """
     *setup, last = body
     if not isinstance(last, ast.Assert):
         return body
@@ -144,6 +134,8 @@ def _with_names_inlined(body: list[ast.stmt]) -> list[ast.stmt]:
     repeated = {name for node in ast.walk(module) if isinstance(node, REPEATING) for name in names(node)}
     if any(count[name] != 2 or name in repeated for name in values):
         return body
+    if sum(calls(value, entry_point) for value in values.values()) > 1:
+        return body
     return [ast.Assert(test=_Inlined(values).visit(last.test), msg=None)]
 
 
@@ -157,39 +149,6 @@ class _Inlined(ast.NodeTransformer):
         return self.visit(self.values[node.id]) if node.id in self.values else node
 
 
-def _as_assert(statement: ast.stmt) -> ast.stmt:
-    """A call of a unittest method as the assert that it stands for; an assert without its message."""
-    match statement:
-        case ast.Assert(test=condition):
-            return ast.Assert(test=condition, msg=None)
-        case ast.Expr(value=ast.Call(func=ast.Attribute(value=owner, attr=name), args=args)):
-            known = is_name(owner, "self")
-        case ast.Expr(value=ast.Call(func=ast.Name(id=name), args=args)):
-            known = True
-        case _:
-            return statement
-    if not known or not args or any(isinstance(arg, ast.Starred) for arg in args):
-        return statement
-    meant = _unittest_condition(name, args)
-    return statement if meant is None else ast.Assert(test=meant, msg=None)
-
-
-def _unittest_condition(name: str, args: list[ast.expr]) -> ast.expr | None:
-    first = args[0]
-    match name:
-        case "assertTrue":
-            return first
-        case "assertFalse":
-            return ast.UnaryOp(ast.Not(), first)
-        case "assertIsNone":
-            return ast.Compare(first, [ast.Is()], [ast.Constant(None)])
-        case "assertIsNotNone":
-            return ast.Compare(first, [ast.IsNot()], [ast.Constant(None)])
-        case _ if name in UNITTEST_OPERATORS and len(args) >= 2:
-            return ast.Compare(first, [UNITTEST_OPERATORS[name]()], [args[1]])
-    return None
-
-
 def _value(condition: ast.expr, entry_point: str) -> ValueTest | None:
     """The condition of a lone assert cut in two, or None where only code keeps its meaning."""
     if any(isinstance(node, BINDING) for node in ast.walk(condition)):
@@ -199,6 +158,8 @@ def _value(condition: ast.expr, entry_point: str) -> ValueTest | None:
             return _truth(operand, "False", entry_point)
         case ast.Compare(left=left, ops=[ast.Eq() | ast.Is() as operator], comparators=[right]):
             call, expected = (left, right) if calls(left, entry_point) else (right, left)
+            if yields_object(call) or yields_object(expected):
+                return None
             if _is_call(call, entry_point) and _is_expected(expected, entry_point):
                 return _compared(call, operator, expected)
             return None
@@ -228,6 +189,34 @@ def _is_call(expression: ast.expr, entry_point: str) -> bool:
     if any(calls(node, entry_point) for node in compared):
         return False
     return calls(expression, entry_point) and not set(_modules_used(expression))
+
+
+def yields_object(expression: ast.expr) -> bool:
+    """Whether its value is, or holds, a class, a function or a dict's view: equal ones, but no plain data."""
+    match expression:
+        case ast.Name(id=name):
+            found = name in BUILTINS
+        case ast.Attribute(attr="__class__") | ast.Call(func=ast.Name(id="type")):
+            found = True
+        case ast.Call(func=ast.Name(id="map"), args=[ast.Name(id="type"), *_]):
+            found = True
+        case ast.Call(func=ast.Name(id="list" | "tuple" | "set"), args=[part]):
+            found = yields_object(part) and not is_view(part)
+        case ast.List(elts=parts) | ast.Tuple(elts=parts) | ast.Set(elts=parts) | ast.Dict(values=parts):
+            found = any(map(yields_object, parts))
+        case ast.ListComp(elt=part) | ast.SetComp(elt=part) | ast.GeneratorExp(elt=part):
+            found = yields_object(part)
+        case _:
+            found = is_view(expression)
+    return found
+
+
+def is_view(expression: ast.expr) -> bool:
+    """Whether it is `....keys()` or `....items()`, which equal a set."""
+    match expression:
+        case ast.Call(func=ast.Attribute(attr="keys" | "items"), args=[]):
+            return True
+    return False
 
 
 def is_negation(node: ast.AST) -> bool:

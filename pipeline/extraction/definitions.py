@@ -68,6 +68,8 @@ def bound(statement: ast.stmt) -> set[str]:
                 names.add(child.id)
             elif not isinstance(child, OWN_SCOPES):
                 pending.append(child)
+            if isinstance(child, ast.ExceptHandler) and child.name:
+                names.add(child.name)
     return names
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
 from pipeline.extraction.definitions import bound
+from pipeline.extraction.rounds import can_stand_for, changes, leaves_something, names_of
 
 INPUT_KEYS = ("input", "inputs", "args", "arguments", "params")
 EXPECTED_KEYS = ("expected", "output", "expected_output", "result", "answer")
@@ -57,10 +58,12 @@ def repeated(loop: ast.For, context: Sequence[ast.stmt]) -> list[list[ast.stmt]]
     """The loop's body once for each row of a literal table, with the row put in; None where unclear.
 
     The table stands in the loop or is assigned in `context`, and may be gone over with enumerate, zip or
-    `.items()`.
+    `.items()`. Where one round leaves something to the next, such as a count, the loop is one test.
     """
     rows = _rows(loop.iter, context)
     if rows is None or loop.orelse or any(isinstance(n, ast.Break | ast.Continue) for n in ast.walk(loop)):
+        return None
+    if leaves_something(loop.body, names_of(loop.target)):
         return None
     return _filled_by_each(rows, loop.target, loop.body)
 
@@ -119,7 +122,10 @@ def _rows(table: ast.expr, context: Sequence[ast.stmt]) -> list[ast.expr] | None
     """The elements of a table that stands there, or that `context` gave a name; None where unclear."""
     match table:
         case ast.Name(id=name):
-            return _elements(_value(next((s for s in reversed(context) if name in bound(s)), None)))
+            value = given(name, context)
+            return None if value is None else _rows(value, context)
+        case ast.Dict(keys=keys):
+            return [key for key in keys if key is not None] if all(keys) else None
         case ast.Call(func=ast.Name(id="enumerate"), args=[inner], keywords=[]):
             rows = _rows(inner, context)
             return rows and [_tuple(ast.Constant(number), row) for number, row in enumerate(rows)]
@@ -127,15 +133,20 @@ def _rows(table: ast.expr, context: Sequence[ast.stmt]) -> list[ast.expr] | None
             listed = [_rows(column, context) for column in columns]
             return [_tuple(*row) for row in zip(*filter(None, listed), strict=False)] if all(listed) else None
         case ast.Call(func=ast.Attribute(value=inner, attr="items"), args=[]):
-            return _rows(inner, context)
+            return _elements(given(inner.id, context) if isinstance(inner, ast.Name) else inner)
     return _elements(table)
 
 
-def _value(statement: ast.stmt | None) -> ast.expr | None:
-    """What a plain assignment to one name assigns."""
-    match statement:
-        case ast.Assign(targets=[ast.Name()], value=value) | ast.AnnAssign(target=ast.Name(), value=value):
-            return value
+def given(name: str, context: Sequence[ast.stmt]) -> ast.expr | None:
+    """What a plain assignment gave the name, unless something may have changed it since."""
+    for statement in reversed(context):
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=found)], value=value) if found == name:
+                return value
+            case ast.AnnAssign(target=ast.Name(id=found), value=value) if found == name:
+                return value
+        if name in bound(statement) or changes(statement, name):
+            return None
     return None
 
 
@@ -180,7 +191,16 @@ def _filled(target: ast.expr, row: ast.expr, body: Sequence[ast.stmt]) -> list[a
     if values is None:
         return None
     fresh = ast.parse(ast.unparse(ast.Module(list(body), []))).body
-    return [substituted(statement, values) for statement in fresh]
+    for node in (node for statement in fresh for node in ast.walk(statement)):
+        if isinstance(node, ast.Assert):
+            node.msg = None
+    put_in = {name: value for name, value in values.items() if can_stand_for(value, name, fresh)}
+    named = [_assigned(name, value) for name, value in values.items() if name not in put_in]
+    return [*named, *(substituted(statement, put_in) for statement in fresh)]
+
+
+def _assigned(name: str, value: ast.expr) -> ast.stmt:
+    return ast.Assign([ast.Name(name, ast.Store())], value)
 
 
 def _matched(target: ast.expr, row: ast.expr) -> dict[str, ast.expr] | None:

@@ -1,7 +1,10 @@
 """What only pytest and unittest understand -> plain Python that needs no test runner."""
 
 import ast
+from collections.abc import Sequence
 from typing import cast
+
+from pipeline.extraction.forms import given
 
 RAISES = ("raises", "assertRaises", "assertRaisesRegex")
 # The defaults of unittest's assertAlmostEqual and of pytest's approx.
@@ -9,25 +12,18 @@ PLACES = 7
 RELATIVE, ABSOLUTE = 1e-6, 1e-12
 
 
-def plain_statement(statement: ast.stmt) -> ast.stmt:
-    """Expected exceptions and approximate equality in Python alone; other statements as they are."""
-    statement = cast(ast.stmt, _WithoutApprox().visit(statement))
-    match statement:
-        case ast.With(items=[ast.withitem(context_expr=ast.Call(func=manager, args=[kind, *_]))], body=body):
-            if _name(manager) in RAISES:
-                return _raises(kind, body)
-        case ast.Expr(value=ast.Call(func=function, args=[first, second, *args], keywords=keywords)):
-            if _name(function) in RAISES:
-                return _raises(first, [ast.Expr(ast.Call(second, args, keywords))])
-            if _name(function) == "assertAlmostEqual":
-                return _almost_equal(first, second, args, keywords)
-    return statement
+def plain_statement(statement: ast.stmt, context: Sequence[ast.stmt]) -> ast.stmt:
+    """Expected exceptions, subtests and approximate equality in Python alone; other statements as they are.
+
+    context: the statements before it, which may have given a name the list that approx is about.
+    """
+    return cast(ast.stmt, _Plain(context).visit(statement))
 
 
-def is_subtest(statement: ast.With) -> bool:
+def is_subtest(statement: ast.stmt) -> bool:
     """Whether it is unittest's `with self.subTest(...):`, which changes nothing."""
-    match statement.items:
-        case [ast.withitem(context_expr=ast.Call(func=manager))]:
+    match statement:
+        case ast.With(items=[ast.withitem(context_expr=ast.Call(func=manager))]):
             return _name(manager) == "subTest"
     return False
 
@@ -57,26 +53,58 @@ def _distance(left: ast.expr, right: ast.expr) -> ast.expr:
     return ast.Call(ast.Name("abs", ast.Load()), [ast.BinOp(left, ast.Sub(), right)], [])
 
 
-class _WithoutApprox(ast.NodeTransformer):
-    """`x == pytest.approx(y)` of two numbers as a bound on their distance."""
+class _Plain(ast.NodeTransformer):
+    def __init__(self, context: Sequence[ast.stmt]) -> None:
+        self.context = context
+
+    def visit_With(self, node: ast.With) -> ast.stmt | list[ast.stmt]:
+        self.generic_visit(node)
+        match node.items:
+            case [ast.withitem(context_expr=ast.Call(func=manager, args=[kind, *_]))]:
+                if _name(manager) in RAISES:
+                    return _raises(kind, node.body)
+        return node.body if is_subtest(node) else node
+
+    def visit_Expr(self, node: ast.Expr) -> ast.stmt:
+        self.generic_visit(node)
+        match node.value:
+            case ast.Call(func=function, args=[first, second, *args], keywords=keywords):
+                if _name(function) in RAISES:
+                    return _raises(first, [ast.Expr(ast.Call(second, args, keywords))])
+                if _name(function) == "assertAlmostEqual":
+                    return _almost_equal(first, second, args, keywords)
+        return node
 
     def visit_Compare(self, node: ast.Compare) -> ast.expr:
+        """`x == pytest.approx(y)` as a bound on the distance of two numbers, or of each two of two lists."""
         self.generic_visit(node)
         if not isinstance(node.ops[0], ast.Eq):
             return node
         for value, approx in ((node.left, node.comparators[0]), (node.comparators[0], node.left)):
             match approx:
                 case ast.Call(func=function, args=[expected, *_]) if _name(function) == "approx":
-                    if not isinstance(expected, ast.List | ast.Tuple | ast.Dict):
-                        bound = _tolerance(approx)
-                        return ast.Compare(_distance(value, expected), [ast.LtE()], [bound])
+                    return self._within(value, approx, expected) or node
         return node
 
+    def _within(self, value: ast.expr, approx: ast.Call, expected: ast.expr) -> ast.expr | None:
+        meant = given(expected.id, self.context) if isinstance(expected, ast.Name) else expected
+        if isinstance(meant, ast.Dict):
+            return None
+        if not isinstance(meant, ast.List | ast.Tuple):
+            return ast.Compare(_distance(value, expected), [ast.LtE()], [_tolerance(approx, expected)])
+        each = "got", "wanted"
+        got, wanted = (ast.Name(name, ast.Load()) for name in each)
+        close = ast.Compare(_distance(got, wanted), [ast.LtE()], [_tolerance(approx, wanted)])
+        target = ast.Tuple([ast.Name(name, ast.Store()) for name in each], ast.Store())
+        strict = ast.keyword("strict", ast.Constant(True))
+        pairs = ast.Call(ast.Name("zip", ast.Load()), [value, expected], [strict])
+        every = ast.GeneratorExp(close, [ast.comprehension(target, pairs, [], 0)])
+        return ast.Call(ast.Name("all", ast.Load()), [every], [])
 
-def _tolerance(approx: ast.Call) -> ast.expr:
+
+def _tolerance(approx: ast.Call, expected: ast.expr) -> ast.expr:
     """How far off pytest's approx lets a number be: an absolute tolerance alone counts alone."""
-    expected, *given = approx.args
-    named = dict(zip(("rel", "abs"), given, strict=False))
+    named = dict(zip(("rel", "abs"), approx.args[1:], strict=False))
     named |= {keyword.arg: keyword.value for keyword in approx.keywords if keyword.arg}
     absolute = named.get("abs", ast.Constant(ABSOLUTE))
     if "abs" in named and "rel" not in named:

@@ -39,6 +39,7 @@ from pipeline.extraction.forms import (
     written_tests,
 )
 from pipeline.extraction.repairs import signature, starter_definitions
+from pipeline.extraction.rounds import moves_on
 from pipeline.extraction.runners import is_subtest, plain_statement
 from pipeline.extraction.syntax import Piece, parsed, pieces
 from pipeline.tasks import Task
@@ -105,15 +106,13 @@ class _Reader:
     def _statements(self, body: Sequence[ast.stmt], context: list[ast.stmt]) -> None:
         """Take the tests among statements that run in order, after those of `context`, which grows."""
         for written in body:
-            statement = plain_statement(without_solution(written, self.entry_point))
+            statement = self._plain(written, context)
             match statement:
                 case ast.FunctionDef():
                     self._function(statement, context)
                 case ast.ClassDef():
                     self._class(statement, context)
-                case ast.If(test=test, body=inner) if "__name__" in used(test):
-                    self._statements(inner, context)
-                case ast.With(body=inner) if is_subtest(statement):
+                case ast.If(body=inner) | ast.With(body=inner) if _is_transparent(statement):
                     self._statements(inner, context)
                 case ast.For():
                     self._loop(statement, context)
@@ -127,15 +126,23 @@ class _Reader:
                 case _ if _asserts(statement):
                     for single in conjuncts(statement):
                         self._take(context, single)
+                        if moves_on(single, context, self.entry_point):
+                            context.append(single)
                 case _ if not _shows(statement) and self.entry_point not in bound(statement):
                     context.append(statement)
+
+    def _plain(self, written: ast.stmt, context: Sequence[ast.stmt]) -> ast.stmt:
+        """The statement in plain Python, unless its parts are read one by one."""
+        statement = without_solution(written, self.entry_point)
+        by_parts = isinstance(statement, ast.FunctionDef | ast.ClassDef | ast.For) or is_subtest(statement)
+        return statement if by_parts else plain_statement(statement, context)
 
     def _function(self, function: ast.FunctionDef, context: list[ast.stmt]) -> None:
         names = [argument.arg for argument in function.args.args if argument.arg not in ("self", "cls")]
         if function.name == self.entry_point:
             return
         if not _asserts(function):
-            context.append(function)
+            context.append(plain_statement(function, context))
         elif cases := parametrized(function, context):
             for case in cases:
                 self._statements(case, list(context))
@@ -165,7 +172,7 @@ class _Reader:
             return
         bodies = repeated(loop, context)
         if bodies is None:
-            self._take(context, loop)
+            self._take(context, plain_statement(loop, context))
         for body in bodies or []:
             self._statements(body, list(context))
 
@@ -227,9 +234,12 @@ class _Reader:
 def _needed(context: Sequence[ast.stmt], test: ast.stmt) -> list[ast.stmt]:
     """The statements of the context that the test depends on, in order."""
     wanted, kept = used(test), list[ast.stmt]()
+    ours = {name for statement in context for name in bound(statement)}
     for statement in reversed(context):
         names = bound(statement)
         changes = not names and used(statement) & wanted  # such as `items.append(3)`
+        if _asserts(statement):
+            changes = changes and used(statement) & wanted & ours
         if not names & wanted and not changes:
             continue
         kept.insert(0, statement)
@@ -239,6 +249,11 @@ def _needed(context: Sequence[ast.stmt], test: ast.stmt) -> list[ast.stmt]:
             wanted = wanted - names
         wanted = wanted | (set() if isinstance(statement, IMPORTS) else used(statement))
     return kept
+
+
+def _is_transparent(statement: ast.stmt) -> bool:
+    """Whether it is `if __name__ == "__main__":` or unittest's `with self.subTest(...):`."""
+    return is_subtest(statement) or (isinstance(statement, ast.If) and "__name__" in used(statement.test))
 
 
 def _asserts(node: ast.AST) -> bool:

@@ -12,14 +12,16 @@ import functools
 import hashlib
 import marshal
 import math
+from collections.abc import Callable
 from typing import Any
 
-from pipeline.sandbox.inside.parse import parse
+from pipeline.sandbox.inside.parse import MAX_DEPTH, parse
 
 RELATIVE_TOLERANCE = 1e-9
 ABSOLUTE_TOLERANCE = 1e-12
 REPR_CHARS = 200
 DIGEST_BYTES = 10
+LONGEST_SHORTENED = 4_900  # characters of a Decimal
 _NAN = float("nan")
 # How two canonical values begin that are unequal if their bytes are: small ints, texts, None, in any pairs.
 _PLAINLY_UNEQUAL = frozenset(one + other for one in (b"i", b"u", b"N") for other in (b"i", b"u", b"N"))
@@ -39,32 +41,51 @@ def _canonical(value: Any) -> Any:
     if kind is list or kind is tuple:
         return kind([_canonical(item) for item in value])
     if kind is set or kind is frozenset:
-        return kind([_canonical(item) for item in value])
+        # One of those with equal bytes: marshal, which sorts, cannot order two complex NaN.
+        return kind({marshal.dumps(item, 2): item for item in map(_canonical, value)}.values())
     if isinstance(value, dict):
         pairs = [(_canonical(key), _canonical(item)) for key, item in value.items()]
         if kind is not collections.OrderedDict:
             pairs.sort(key=lambda pair: marshal.dumps(pair[0], 2))
         return StopIteration, kind.__name__, tuple(pairs)
-    if kind is collections.deque:
-        return StopIteration, "deque", tuple(_canonical(item) for item in value)
-    if kind is range:
-        # Equal ranges may be written differently: range(0) == range(2, 1).
-        return StopIteration, "range", _canonical_range(value)
-    if kind is bytearray:
-        return StopIteration, "bytearray", bytes(value)
-    if kind in (decimal.Decimal, fractions.Fraction):
-        return StopIteration, kind.__name__, str(value)
-    if kind in (datetime.date, datetime.time, datetime.datetime):
-        return StopIteration, kind.__name__, value.isoformat()
+    if kind in _CONTENTS:
+        return StopIteration, kind.__name__, _CONTENTS[kind](value)
     return value
 
 
 def _canonical_range(value: range) -> tuple[int, int, int]:
+    """Equal ranges may be written differently: range(0) == range(2, 1)."""
     if not value:
         return 0, 0, 1
     if value[0] == value[-1]:
         return value[0], value[0] + 1, 1
     return value[0], value[-1] + value.step, value.step
+
+
+def _canonical_decimal(value: decimal.Decimal) -> str:
+    """Without the zeros at its end: Decimal("1.50") == Decimal("1.5"); one quiet NaN, one zero."""
+    if value.is_qnan():
+        return "NaN"
+    text = str(value)
+    sign, digits, exponent = value.as_tuple()
+    # A text near the length that can be parsed must not grow.
+    if not isinstance(exponent, int) or len(text) > LONGEST_SHORTENED:
+        return text
+    kept = "".join(map(str, digits)).rstrip("0")
+    return f"{'-' * sign}{kept}E{exponent + len(digits) - len(kept)}" if kept else "0"
+
+
+_CONTENTS: dict[type, Callable[[Any], Any]] = {
+    collections.deque: lambda value: tuple(map(_canonical, value)),
+    range: _canonical_range,
+    bytearray: bytes,
+    decimal.Decimal: _canonical_decimal,
+    fractions.Fraction: str,
+    datetime.date: datetime.date.isoformat,
+    datetime.time: datetime.time.isoformat,
+    datetime.datetime: datetime.datetime.isoformat,
+    datetime.timedelta: lambda value: (value.days, value.seconds, value.microseconds),
+}
 
 
 def digest(canonical_bytes: bytes) -> str:
@@ -90,8 +111,10 @@ def equal(actual: bytes, expected: bytes) -> bool:
         return False
 
 
-# An expected value meets the answers of many solutions; nothing here changes a parsed value.
-_parsed = functools.lru_cache(maxsize=256)(parse)
+@functools.lru_cache(maxsize=256)  # an expected value meets the answers of many solutions
+def _parsed(canonical_bytes: bytes) -> Any:
+    """The value, which nothing here changes; a dict is three levels of canonical bytes."""
+    return parse(canonical_bytes, 3 * (MAX_DEPTH + 1))
 
 
 def equal_values(actual: Any, expected: Any) -> bool:
@@ -111,6 +134,9 @@ def equal_values(actual: Any, expected: Any) -> bool:
 
 
 def _equal_dicts(actual: dict[Any, Any], expected: dict[Any, Any]) -> bool:
+    counter = collections.Counter
+    if type(actual) is counter and type(expected) is counter:  # what is not counted has the count 0
+        return all(equal_values(actual[key], expected[key]) for key in (*actual, *expected))
     if len(actual) != len(expected):
         return False
     ordered = collections.OrderedDict
@@ -138,7 +164,7 @@ def _close(actual: Any, expected: Any) -> bool:
 
 def _close_complex(actual: Any, expected: Any) -> bool:
     if not (isinstance(actual, int | float | complex) and isinstance(expected, int | float | complex)):
-        return False
+        return bool(actual == expected)
     try:
         one, other = complex(actual), complex(expected)
     except OverflowError:

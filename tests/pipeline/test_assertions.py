@@ -53,6 +53,10 @@ VALUE_TESTS = {
     "self.assertTrue(f(1))": ("bool(f(1))", "True"),
     "self.assertFalse(f(1))": ("bool(f(1))", "False"),
     "self.assertIsNone(f(1))": ("f(1)", "None"),
+    "self.assertIsInstance(f(1), int)": ("bool(isinstance(f(1), int))", "True"),
+    "self.assertSequenceEqual(f(1), [2])": ("list(f(1))", "list([2])"),
+    "assert list(f({}).keys()) == ['a']": ("list(f({}).keys())", "['a']"),
+    "assert type(f(1)).__name__ == 'int'": ("type(f(1)).__name__", "'int'"),
     "def test_one():\n    assert f(1) == 2": ("f(1)", "2"),
     "def test_one():\n    '''One.'''\n    x = 1\n    assert f(x) == 2": ("f(1)", "2"),
 }
@@ -75,6 +79,12 @@ CODE_TESTS = {
     "a name in a comprehension": "x = f(1)\nassert [x for _ in range(3)] == [2, 2, 2]",
     "a name bound on the way": "assert f((x := 1)) == x",
     "a loop": "for i in range(3):\n    assert f(i) == i",
+    "a class": "assert type(f(1)) == int",
+    "a class of a value": "assert type(f(1)) == type(2)",
+    "classes": "assert [type(x) for x in f(1)] == [int, str]",
+    "classes by map": "assert list(map(type, f(1))) == [int, str]",
+    "a dict's keys": "assert f(1).keys() == {'a'}",
+    "two calls whose order counts": "x = f(1)\ny = f(2)\nassert [y, x] == [2, 1]",
     "an expected exception": "try:\n    f(-1)\n    assert False\nexcept ValueError:\n    pass",
     "no exception": "try:\n    f(-1)\nexcept ValueError:\n    pass\nelse:\n    raise AssertionError",
     "pytest.raises": "import pytest\nwith pytest.raises(ValueError):\n    f(-1)",
@@ -151,6 +161,14 @@ def test_test_functions_that_stay_code_are_called():
     check = "def check(candidate):\n    assert candidate(1) == 2\n    assert candidate(2) == 3"
     assert parse_test(check, "f") == CodeTest(f"{check}\ncheck(f)")
     assert parse_test(f"{check}\ncheck(f)", "f") == CodeTest(f"{check}\ncheck(f)")
+
+
+def test_unittests_methods_are_asserts_wherever_they_stand():
+    code = (
+        "for i in range(3):\n    self.assertEqual(f(i), i, 'wrong')\n    self.assertNotIsInstance(f(i), str)"
+    )
+    told = "for i in range(3):\n    assert f(i) == i\n    assert not isinstance(f(i), str)"
+    assert parse_test(code, "f") == CodeTest(told)
 
 
 def test_a_function_named_like_a_builtin_is_still_the_solutions():

@@ -11,21 +11,26 @@ back are hostile and go through `parse`.
 """
 
 import builtins
+import collections
 import os
 import struct
 import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from pipeline.sandbox.inside import layout, parse, transport
+from pipeline.sandbox.inside import exceptions, layout, parse, transport
 from pipeline.sandbox.inside.names import nested
+from pipeline.sandbox.inside.programs import namespace
 
 MAX_MESSAGE_BYTES = 4 << 20
 _LENGTH = struct.Struct("<I")
-_MUTABLE = (list, dict, set)
+_SEQUENCES = (list, bytearray, collections.deque)
+_COLLECTIONS = (dict, set, collections.Counter, collections.defaultdict, collections.OrderedDict)
+_MUTABLE = _SEQUENCES + _COLLECTIONS
 _IMMUTABLE_TYPE = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE
+_module = type.__dict__["__module__"].__get__
 _LEAVES = frozenset([int, float, str, bool, bytes, complex, type(None)])
-VALUE, OBJECT, RAISED, STOP, NO_REPLY = range(5)
+VALUE, OBJECT, RAISED, STOP, NO_REPLY, GIVEN = range(6)
 
 Reply = tuple[int, Any, list[Any]]
 
@@ -57,7 +62,7 @@ class Holder:
         self.objects: list[Any] = [space]
 
     def do(self, verb: str, handle: int, detail: Any, arguments: list[Any]) -> Reply:
-        """One request of the check; exceptions of the program cross as their type's name and text."""
+        """One request of the check; exceptions of the program cross as `exceptions` says."""
         try:
             return self._do(verb, self.objects[handle], detail, arguments)
         except StopIteration:
@@ -65,7 +70,7 @@ class Holder:
         except (NotPlain, SystemExit, MemoryError):
             raise
         except BaseException as error:
-            return RAISED, _exception(error), []
+            return RAISED, exceptions.described(error), []
 
     def _do(self, verb: str, target: Any, detail: Any, arguments: list[Any]) -> Reply:
         if verb == "global":
@@ -74,8 +79,14 @@ class Holder:
             return self.reply(getattr(target, detail))
         if verb == "call":
             named = dict(detail)
-            reply = self.reply(target(*arguments, **named))
-            return reply[0], reply[1], [item if type(item) in _MUTABLE else None for item in arguments]
+            given = [*arguments, *named.values()]
+            kind, content, _ = self._returned(target(*arguments, **named), given)
+            return kind, content, [item if type(item) in _MUTABLE else None for item in given]
+        if verb == "set":
+            if _module(type(target)) != namespace()["__name__"]:
+                raise AttributeError(detail)  # what other classes made may be shared with neighbours
+            setattr(target, detail, *arguments)
+            return VALUE, None, []
         if verb == "iterate":
             return self.reply(iter(target))
         if verb == "item":
@@ -85,6 +96,17 @@ class Holder:
         if verb == "truth":
             return self.reply(bool(target))
         return self.reply(next(target))
+
+    def _returned(self, value: Any, given: list[Any]) -> Reply:
+        """As `reply`, but an argument that comes back is told as that, so that `is` holds of it."""
+        for place, item in enumerate(given):
+            if item is value and type(item) in _MUTABLE:
+                return GIVEN, place, []
+        return self.reply(value)
+
+    def meant(self, kind: int, content: Any) -> Any:
+        """What an argument told over a pipe stands for."""
+        return self.objects[content] if kind == OBJECT else content
 
     def reply(self, value: Any) -> Reply:
         """The value as plain data, or by number."""
@@ -102,24 +124,11 @@ class Unloadable(Holder):
 
     def __init__(self, error: BaseException) -> None:
         super().__init__({})
-        self.error = _exception(error)
+        self.error = exceptions.described(error)
 
     def do(self, *_: Any) -> Reply:
         """The exception."""
         return RAISED, self.error, []
-
-
-def _exception(error: BaseException) -> tuple[str, str]:
-    """The nearest builtin exception's name, so that `except ValueError` of a check sees a subclass too."""
-    for kind in type.__dict__["__mro__"].__get__(type(error)):
-        name = type.__dict__["__name__"].__get__(kind)
-        if getattr(builtins, name, None) is kind:
-            break
-    try:
-        text = str.__getitem__(str(error), slice(1000))  # an exact str, whatever it was
-    except BaseException:
-        text = ""
-    return name, text
 
 
 Ask = Callable[[str, int, Any, list[Any]], Reply]
@@ -131,19 +140,24 @@ class Remote:
     __slots__ = ("_ask", "_handle")
 
     def __init__(self, ask: Ask, handle: int) -> None:
-        self._ask = ask
-        self._handle = handle
+        object.__setattr__(self, "_ask", ask)
+        object.__setattr__(self, "_handle", handle)
 
     def _result(self, verb: str, detail: Any = None, arguments: tuple[Any, ...] = ()) -> Any:
-        sent = list(arguments)
-        kind, content, changed = self._ask(verb, self._handle, detail, sent)
-        for mine, theirs in zip(arguments, changed, strict=False):
+        kind, content, changed = self._ask(verb, self._handle, detail, list(arguments))
+        given = [*arguments, *(item for _, item in detail)] if verb == "call" else []
+        for mine, theirs in zip(given, changed, strict=False):
             _take_over(mine, theirs)
+        if kind == GIVEN:
+            return _given_back(given, content)
         return _received(self._ask, kind, content)
 
     def __getattr__(self, name: str) -> Any:
         """The attribute, asked for by name."""
         return self._result("get", name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self._result("set", name, (value,))
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         """The result of the call, which happens where the program is."""
@@ -170,11 +184,18 @@ def _take_over(mine: Any, theirs: Any) -> None:
     """A program may change the arguments it is given; the check's own objects follow."""
     if theirs is None or type(mine) is not type(theirs):
         return
-    if type(mine) is list:
-        mine[:] = theirs
-    elif type(mine) in (dict, set):
+    if type(mine) in _SEQUENCES:
+        mine.clear()
+        mine.extend(theirs)
+    elif type(mine) in _COLLECTIONS:
         mine.clear()
         mine.update(theirs)
+
+
+def _given_back(given: list[Any], place: Any) -> Any:
+    if type(place) is not int or not 0 <= place < len(given) or type(given[place]) not in _MUTABLE:
+        raise NotPlain
+    return given[place]
 
 
 def _received(ask: Ask, kind: int, content: Any) -> Any:
@@ -184,20 +205,8 @@ def _received(ask: Ask, kind: int, content: Any) -> Any:
         return Remote(ask, content)
     if kind == STOP:
         raise StopIteration
-    if type(content) is not tuple or len(content) != 2:
-        raise NotPlain
-    name, text = content
-    error = getattr(builtins, name, None) if type(name) is str else None
-    if not (isinstance(error, type) and issubclass(error, Exception)):
-        error = RuntimeError
-    raise _made(error, text)
-
-
-def _made(error: type[BaseException], text: str) -> BaseException:
-    try:
-        return error(text)
-    except TypeError:  # UnicodeDecodeError and its like want five arguments
-        return ValueError(text)
+    error = exceptions.made(content)
+    raise NotPlain if error is None else error
 
 
 def direct(holder: Holder) -> Ask:
@@ -228,9 +237,9 @@ def direct(holder: Holder) -> Ask:
                 raise
             except NotPlain:  # a class that the program must not see: it could change it
                 stuck.append(True)
-                told = "TypeError", "not plain"
+                told = "builtins", "TypeError", ("not plain",)
             except BaseException as error:
-                told = _exception(error)
+                told = exceptions.described(error, builtin_only=True)
             return _received(ask, RAISED, told)
 
         return call
@@ -267,10 +276,11 @@ def over_pipes(read_end: int, write_end: int) -> Ask:
     """Ask a holder in another process."""
 
     def ask(verb: str, handle: int, detail: Any, arguments: list[Any]) -> Reply:
-        _send(write_end, encoded([verb, handle, detail, arguments]))
+        told = [(name, _told(item)) for name, item in detail] if verb == "call" else detail
+        _send(write_end, encoded([verb, handle, told, list(map(_told, arguments))]))
         try:
             kind, content, changed = parse.parse(_receive(read_end))
-            if kind not in (VALUE, OBJECT, RAISED, STOP) or type(changed) is not list:
+            if kind not in (VALUE, OBJECT, RAISED, STOP, GIVEN) or type(changed) is not list:
                 raise NotPlain
         except (parse.Malformed, ValueError, TypeError):
             raise NotPlain from None
@@ -279,12 +289,20 @@ def over_pipes(read_end: int, write_end: int) -> Ask:
     return ask
 
 
+def _told(argument: Any) -> tuple[int, Any]:
+    """An argument as plain data, or an object of the program's by number."""
+    return (OBJECT, argument._handle) if type(argument) is Remote else (VALUE, argument)
+
+
 def serve_program(holder: Holder, read_end: int, write_end: int) -> None:
     """Answer a check in another process until it hangs up."""
     while True:
-        verb, handle, detail, arguments = parse.parse(_receive(read_end))
+        verb, handle, told, arguments = parse.parse(_receive(read_end))
+        detail = [(name, holder.meant(*item)) for name, item in told] if verb == "call" else told
         try:
-            reply = encoded(list(holder.do(verb, handle, detail, arguments)))
+            reply = encoded(
+                list(holder.do(verb, handle, detail, [holder.meant(*item) for item in arguments]))
+            )
         except NotPlain:
             reply = encoded([NO_REPLY, None, []])
         _send(write_end, reply)

@@ -30,7 +30,7 @@ class Malformed(ValueError):
 
 
 class TooDeep(Malformed):
-    """The value is nested more than MAX_DEPTH deep."""
+    """The value is nested deeper than it may be."""
 
 
 def _pairs(kind: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -49,6 +49,7 @@ _WRAPPED: dict[str, Callable[[Any], Any]] = {
     "deque": collections.deque,
     "range": lambda content: range(*content),
     "bytearray": bytearray,
+    "timedelta": lambda content: datetime.timedelta(*content),
     "Decimal": decimal.Decimal,
     "Fraction": lambda text: fractions.Fraction(*map(int, text.split("/"))),
     "date": datetime.date.fromisoformat,
@@ -65,14 +66,14 @@ _WRAPPED_CONTENT = {
 }
 
 
-def parse(raw: bytes) -> Any:
+def parse(raw: bytes, max_depth: int = MAX_DEPTH) -> Any:
     """The value `raw` encodes.
 
     Raises:
-        Malformed: not the encoding of a plain value; TooDeep: nested more than MAX_DEPTH deep.
+        Malformed: not the encoding of a plain value; TooDeep: nested more than max_depth deep.
     """
     try:
-        value, end = _parse(raw, 0, 0)
+        value, end = _parse(raw, 0, max_depth)
     except Malformed:
         raise
     except (IndexError, ValueError, TypeError, OverflowError, ArithmeticError, struct.error) as error:
@@ -82,7 +83,8 @@ def parse(raw: bytes) -> Any:
     return value
 
 
-def _parse(raw: bytes, at: int, depth: int) -> tuple[Any, int]:
+def _parse(raw: bytes, at: int, room: int) -> tuple[Any, int]:
+    """(the value at `at`, with `room` more levels inside at most; where it ends)."""
     tag = raw[at]
     at += 1
     if tag == 105:  # i
@@ -93,12 +95,12 @@ def _parse(raw: bytes, at: int, depth: int) -> tuple[Any, int]:
         return _FLOAT.unpack_from(raw, at)[0], at + 8
     if tag == 117 or tag == 115:  # u s
         return _parse_text(raw, at, tag)
-    if depth > MAX_DEPTH:
+    if room < 0:
         raise TooDeep("nested too deeply")
     if tag == 123:  # {
-        return _parse_dict(raw, at, depth)
+        return _parse_dict(raw, at, room)
     if tag in (91, 40, 60, 62):  # [ ( < >
-        return _parse_container(raw, at, depth, tag)
+        return _parse_container(raw, at, room, tag)
     if tag == 108:  # l
         return _parse_long(raw, at)
     if tag == 121:  # y
@@ -136,16 +138,16 @@ def _join_digits(words: tuple[int, ...]) -> int:
     return level[0] if level else 0
 
 
-def _parse_container(raw: bytes, at: int, depth: int, tag: int) -> tuple[Any, int]:
+def _parse_container(raw: bytes, at: int, room: int, tag: int) -> tuple[Any, int]:
     size = _UINT.unpack_from(raw, at)[0]
     at += 4
     if size > len(raw) - at:
         raise Malformed("cut short")
     if tag == 40 and size == 3 and raw[at] == 83:  # (StopIteration, tag, content)
-        return _parse_wrapped(raw, at + 1, depth)
+        return _parse_wrapped(raw, at + 1, room)
     items = []
     for _ in range(size):
-        item, at = _parse(raw, at, depth + 1)
+        item, at = _parse(raw, at, room - 1)
         items.append(item)
     if tag == 91:
         return items, at
@@ -155,19 +157,19 @@ def _parse_container(raw: bytes, at: int, depth: int, tag: int) -> tuple[Any, in
     return (set(items) if tag == 60 else frozenset(items)), at
 
 
-def _parse_dict(raw: bytes, at: int, depth: int) -> tuple[Any, int]:
+def _parse_dict(raw: bytes, at: int, room: int) -> tuple[Any, int]:
     pairs = []
     while raw[at] != 48:  # 0
-        key, at = _parse(raw, at, depth + 1)
-        value, at = _parse(raw, at, depth + 1)
+        key, at = _parse(raw, at, room - 1)
+        value, at = _parse(raw, at, room - 1)
         pairs.append((key, value))
     _guard_hashes([key for key, _ in pairs])
     return dict(pairs), at + 1
 
 
-def _parse_wrapped(raw: bytes, at: int, depth: int) -> tuple[Any, int]:
-    name, at = _parse(raw, at, MAX_DEPTH + 1)
-    content, at = _parse(raw, at, depth + 1)
+def _parse_wrapped(raw: bytes, at: int, room: int) -> tuple[Any, int]:
+    name, at = _parse(raw, at, -1)
+    content, at = _parse(raw, at, room - 1)
     build = _WRAPPED.get(name) if type(name) is str else None
     if build is None or type(content) is not _WRAPPED_CONTENT.get(name, tuple):
         raise Malformed("unknown wrapping")

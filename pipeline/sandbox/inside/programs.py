@@ -3,6 +3,7 @@
 import builtins
 import errno
 import os
+import sys
 import types
 from typing import Any
 
@@ -21,6 +22,14 @@ _type_name = type.__dict__["__name__"].__get__
 def namespace() -> dict[str, Any]:
     """A fresh module namespace."""
     return {"__builtins__": builtins, "__name__": "solution"}
+
+
+def module() -> dict[str, Any]:
+    """The namespace of a fresh module that `sys.modules` knows, as dataclasses expect of a class's module."""
+    sys.modules["solution"] = made = types.ModuleType("solution")
+    space = vars(made)
+    space["__builtins__"] = builtins
+    return space
 
 
 def raised(error: BaseException) -> tuple[int, bytes]:

@@ -17,7 +17,7 @@ from typing import Any
 
 from pipeline.sandbox.inside import check, layout, scan, transport
 from pipeline.sandbox.inside.arena import Arena, cpu_clock
-from pipeline.sandbox.inside.programs import compiled, namespace, raised
+from pipeline.sandbox.inside.programs import compiled, module, raised
 from pipeline.sandbox.inside.shared import JobRequest, run_expressions, run_shared
 
 SHARED, ALONE, EXPRESSIONS, WORKER, OWN = range(5)
@@ -38,7 +38,7 @@ def run_own(job: JobRequest, arena: Arena, max_bytes: int) -> None:
             arena.put(index, program, call, layout.NOT_COMPILED)
             continue
         seed(0)
-        space = namespace()
+        space = module()
         column = layout.WHOLE if call == codes[0][0] else call  # a fresh process that cannot load never can
         try:
             exec(code, space)
@@ -72,7 +72,7 @@ def run_alone(job: JobRequest, arena: Arena, max_bytes: int) -> None:
         put(index, program, call, layout.NOT_COMPILED)
         flush()
         return
-    space = namespace()
+    space = module()
     now, column = clock(), layout.WHOLE
     try:
         exec(code, space)
@@ -88,7 +88,7 @@ def serve_split_program(text: str, read_end: int, write_end: int) -> None:
     """Load a program and answer the check in the other process."""
     gc.enable()
     random.seed(0)
-    space = namespace()
+    space = module()
     code = compiled(text, "exec")
     if code is None:
         return  # the check's process finds out for itself

@@ -87,6 +87,8 @@ def _tree(value: Any, depth: int) -> object:
         return StopIteration, "range", (value.start, value.stop, value.step)
     if kind is bytearray:
         return StopIteration, "bytearray", bytes(value)
+    if kind is datetime.timedelta:
+        return StopIteration, "timedelta", (value.days, value.seconds, value.microseconds)
     if kind in _TEXTS:
         return StopIteration, _TEXTS[kind], _text(value)
     if issubclass(kind, tuple) and type.__getattribute__(kind, "__eq__") is tuple.__eq__:

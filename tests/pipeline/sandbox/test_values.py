@@ -97,12 +97,74 @@ def test_keys_that_collide_by_nature_are_not_refused():
         datetime.date(2024, 2, 29),
         datetime.datetime(2024, 2, 29, 1, 2, 3, 4),
         datetime.time(1, 2, 3),
+        datetime.timedelta(-1, 2, 3),
     ],
 )
 def test_standard_types_cross_as_themselves(value: object):
     back = parse.parse(transport.careful([value], 1024)[1])
     assert back == [value]
     assert type(back[0]) is type(value)
+
+
+NUMBERS = (
+    st.sampled_from([0, 1, True, 0.0, -0.0, 1.0, 1 + 0j, 0.5, float("nan"), complex("nan"), "1", b"1", None])
+    | st.sampled_from(list(map(decimal.Decimal, ["1", "1.0", "0", "-0", "1E+3", "1000", "0.5", "Infinity"])))
+    | st.sampled_from(
+        [fractions.Fraction(1), fractions.Fraction(1, 2), range(0), range(2, 1), (), frozenset()]
+    )
+    | st.sampled_from([datetime.timedelta(1), datetime.timedelta(hours=24), datetime.date(2024, 1, 1)])
+)
+SMALL = st.recursive(
+    NUMBERS,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=2),
+        st.tuples(inner),
+        st.frozensets(NUMBERS, max_size=2),
+        st.dictionaries(NUMBERS, inner, max_size=2),
+        st.dictionaries(NUMBERS, inner, max_size=2).map(collections.OrderedDict),
+        st.lists(inner, max_size=2).map(collections.deque),
+    ),
+    max_leaves=4,
+)
+
+
+def same(one: object, other: object) -> bool:
+    """Whether two values are equal and have equal types throughout, by Python alone; one NaN."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, list | tuple | collections.deque):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, frozenset):
+        return len(one) == len(other) and all(any(same(x, y) for y in other) for x in one)
+    if isinstance(one, collections.OrderedDict):
+        return same(list(one.items()), list(other.items()))
+    if isinstance(one, dict):
+        return len(one) == len(other) and all(any(same(x, y) for y in other.items()) for x in one.items())
+    return one == other or ("nan" in repr(one) and "nan" in repr(other))
+
+
+@given(SMALL, SMALL)
+def test_digests_are_equal_if_and_only_if_values_and_types_are(one: object, other: object):
+    first, second = canonical(one), canonical(other)
+    assert (digest(first) == digest(second)) == same(one, other)
+    assert equal(first, second) == equal(second, first)
+    if digest(first) == digest(second):
+        assert equal(first, second)
+
+
+def test_values_as_deep_as_can_be_brought_back_are_compared():
+    for wrap in (lambda inner: {"a": inner}, lambda inner: [inner]):
+        deep, other = 1, 2
+        for _ in range(parse.MAX_DEPTH + 1):
+            deep, other = wrap(deep), wrap(other)
+        assert equal(canonical(brought_back(deep)), canonical(deep))
+        assert not equal(canonical(brought_back(deep)), canonical(other))
+
+
+def test_elements_of_a_set_that_are_one_nan_are_one_element():
+    nan = float("nan")
+    for pair in ({complex(nan, 0.0), complex(nan, -0.0)}, {nan, -nan}, {(nan, None), (-nan, None)}):
+        assert digest(canonical(pair)) == digest(canonical({next(iter(pair))}))
 
 
 def test_equal_digests_mean_equal_values_of_equal_types():
@@ -134,6 +196,10 @@ def test_equal_digests_mean_equal_values_of_equal_types():
         ("1", 1, False),
         (None, False, False),
         (3 + 0j, 3, True),
+        (fractions.Fraction(1, 2), 0.5 + 0j, True),
+        (collections.Counter(a=1, b=0), collections.Counter(a=1), True),
+        (collections.Counter(a=1, b=0), {"a": 1}, False),
+        (decimal.Decimal("1.50"), decimal.Decimal("1.5"), True),
     ],
 )
 def test_equal_is_pythons_own_rule_with_a_tolerance_for_floats(

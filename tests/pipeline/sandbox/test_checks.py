@@ -1,0 +1,133 @@
+"""What a check sees of an honest program is what it would see in a process that holds both."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from pipeline.params import load
+from pipeline.sandbox.jobs import Call, Check, Job, Program
+from pipeline.sandbox.params import SandboxParams
+from pipeline.sandbox.sandbox import Sandbox
+
+# Beside its check, and in a process of its own.
+PLACES = {"shared": "", "apart": "import os\nos.getcwd()\n"}
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox.open(load("sandbox", SandboxParams).model_copy(update={"workers": 1})) as opened:
+        yield opened
+
+
+def verdicts(sandbox: Sandbox, programs: list[str], checks: list[str]) -> list[list[str]]:
+    job = Job(
+        "job",
+        "f",
+        tuple(Program(str(index), code) for index, code in enumerate(programs)),
+        checks=tuple(Check(check, check) for check in checks),
+    )
+    [result] = sandbox.execute([job])
+    return [list(row) for row in result.verdicts]
+
+
+@pytest.mark.parametrize("head", PLACES.values(), ids=PLACES)
+@pytest.mark.parametrize(
+    ("body", "check"),
+    [
+        ("x.sort()", "x = [3, 1]\nf(x=x)\nassert x == [1, 3]"),
+        ("x.append(1)", "from collections import deque\nx = deque([3])\nf(x)\nassert list(x) == [3, 1]"),
+        ("x['a'] += 1", "from collections import Counter\nx = Counter()\nf(x)\nassert x == {'a': 1}"),
+        (
+            "x.move_to_end(1)",
+            "from collections import OrderedDict\nx = OrderedDict({1: 1, 2: 2})\nf(x)\nassert [*x] == [2, 1]",
+        ),
+        ("x.append(1)", "x = bytearray()\nf(x)\nassert x == b'\\x01'"),
+    ],
+    ids=["by keyword", "deque", "Counter", "OrderedDict", "bytearray"],
+)
+def test_a_check_sees_what_a_program_did_to_its_argument(sandbox: Sandbox, head: str, body: str, check: str):
+    changes, does_nothing = f"{head}def f(x):\n    {body}\n", f"{head}def f(x):\n    pass\n"
+    assert verdicts(sandbox, [changes, does_nothing], [check]) == [["pass"], ["fail"]]
+
+
+@pytest.mark.parametrize("head", PLACES.values(), ids=PLACES)
+def test_an_argument_that_comes_back_is_the_checks_own_object(sandbox: Sandbox, head: str):
+    same, copy = f"{head}def f(x):\n    return x\n", f"{head}def f(x):\n    return list(x)\n"
+    checks = [
+        "x = [1]\nassert f(x) is x",
+        "x = [1]\nassert f(x) is not x",
+        "x = [1]\nf(x).append(2)\nassert x == [1]",
+    ]
+    assert verdicts(sandbox, [same, copy], checks) == [["pass", "fail", "fail"], ["fail", "pass", "pass"]]
+
+
+@pytest.mark.parametrize("head", PLACES.values(), ids=PLACES)
+@pytest.mark.parametrize(
+    ("body", "case"),
+    [
+        ("import json; return json.loads(x)", ("'{'", "import json", "json.JSONDecodeError", "e.args")),
+        ("import re; return re.compile(x)", ("'('", "import re", "re.error", "e.args")),
+        (
+            "from decimal import Decimal; Decimal(x)",
+            ("'a'", "import decimal", "decimal.InvalidOperation", "e.args"),
+        ),
+        ("return x.decode()", ("b'\\xff'", "", "UnicodeDecodeError", "('utf-8', b'\\xff', *e.args[2:])")),
+        ("return {}[x]", ("'a'", "", "KeyError", "('a',)")),
+        ("raise ValueError('bad', x)", ("'a'", "", "ValueError", "('bad', 'a')")),
+        ("class E(ValueError): pass\n    raise E('bad')", ("1", "", "ValueError", "('bad',)")),
+    ],
+    ids=["json", "re", "decimal", "unicode", "KeyError", "arguments", "the program's own"],
+)
+def test_a_check_meets_the_librarys_exceptions_with_their_arguments(
+    sandbox: Sandbox, head: str, body: str, case: tuple[str, str, str, str]
+):
+    given, imports, caught, arguments = case
+    caught_so = f"except {caught} as e:\n    met = e.args == {arguments}"
+    check = f"{imports}\nmet = False\ntry:\n    f({given})\n{caught_so}\nassert met"
+    raises, returns = f"{head}def f(x):\n    {body}\n", f"{head}def f(x):\n    return x\n"
+    assert verdicts(sandbox, [raises, returns], [check]) == [["pass"], ["fail"]]
+
+
+def test_a_check_cannot_change_the_class_of_an_exception_that_it_met(sandbox: Sandbox):
+    raises = "import statistics\ndef f(x):\n    return statistics.mean(x)\n"
+    honest = """import statistics
+def f(x):
+    try:
+        return statistics.mean(x)
+    except statistics.StatisticsError as error:
+        return str(error)
+"""
+    patches = (
+        "try:\n    f([])\nexcept Exception as error:\n    type(error).__str__ = lambda self: 'patched'\n"
+    )
+    is_right = "assert f([]) == 'mean requires at least one data point'"
+    assert verdicts(sandbox, [raises, honest], [patches, is_right])[1][1] == "pass"
+
+
+def test_a_dataclass_that_names_its_own_class_in_a_string_loads(sandbox: Sandbox):
+    fields = "value: int\n    next: 'Node' = None"
+    node = f"from dataclasses import dataclass\n@dataclass\nclass Node:\n    {fields}\n"
+    future = f"from __future__ import annotations\n{node}"
+    programs = [f"{code}def f(x):\n    return Node(x, Node(1)).next.value\n" for code in (node, future)]
+    job = Job("job", "f", tuple(map(Program, "ab", programs)), (Call("c", "f(3)"),))
+    [result] = sandbox.execute([job])
+    assert [seen.repr for row in result.seen for seen in row] == ["1", "1"]
+
+
+@pytest.mark.parametrize("head", [*PLACES.values(), "from typing import Optional\n"])
+def test_a_check_builds_what_it_hands_over_from_the_programs_own_classes(sandbox: Sandbox, head: str):
+    makes = "    def __init__(self, value, next=None):\n        self.value, self.next = value, next\n"
+    counts = "def f(node):\n    n = 0\n    while node:\n        n, node = n + 1, node.next\n    return n\n"
+    program = f"{head}class Node:\n{makes}{counts}"
+    checks = [
+        "last = Node(2)\nfirst = Node(1)\nfirst.next = last\nassert f(first) == 2 and f(node=last) == 1",
+        "node = None\nfor value in (1, 2, 3):\n    node = Node(value, next=node)\nassert f(node) in (3,)",
+    ]
+    assert verdicts(sandbox, [program], checks) == [["pass", "pass"]]
+
+
+def test_a_check_cannot_set_an_attribute_of_what_neighbours_share(sandbox: Sandbox):
+    shares = "import statistics\nfrom typing import List\ndef f(x):\n    return statistics.mean(x)\n"
+    patches = ["statistics.mean = len\nf([1])\nassert True", "List.kept = 1\nf([1])\nassert True"]
+    found = verdicts(sandbox, [shares], [*patches, "assert f([1, 3]) in (2,)"])
+    assert found == [["fail", "error", "pass"]]
