@@ -124,6 +124,9 @@ def _blame(group: list[Progress], outcome: Outcome, params: SandboxParams) -> No
         raise SandboxError("The shared child left a mark nobody asked for", got=str(outcome.mark))
     progress = group[job]
     timed_out = outcome.ended in (layout.OVER_CPU, layout.OVER_WALL)
+    if program in progress.alone and not outcome.frames:
+        # Not among those that ran: the child died before any did, and so would the next one.
+        raise SandboxError("The shared child ends before it begins", got=f"ended {outcome.ended}")
     if program == layout.ANY_PROGRAM:
         progress.alone_columns.add(call)
     elif not timed_out or call == layout.SEVERAL:

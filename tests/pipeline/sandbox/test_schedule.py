@@ -1,0 +1,41 @@
+"""Which child runs what next, without a process: outcomes are made up."""
+
+import pytest
+
+from pipeline.errors import SandboxError
+from pipeline.params import load
+from pipeline.sandbox.inside import run
+from pipeline.sandbox.jobs import Call, Job, Program
+from pipeline.sandbox.params import SandboxParams
+from pipeline.sandbox.schedule import run_group
+from pipeline.sandbox.zygote import Outcome
+
+SIGSEGV = 11
+
+
+def died(program: int) -> Outcome:
+    """A child of which nothing is known but which program it says that it ran."""
+    return Outcome(
+        b"", -SIGSEGV, complete=False, full=False, mark=(0, program, 0), cpu_s=0.0, peak_bytes=0, second=0
+    )
+
+
+def test_who_ran_when_a_shared_child_died_is_run_alone_and_the_others_go_on():
+    conversation = run_group([job()], load("sandbox", SandboxParams), share=True)
+    next(conversation)
+    mode, _, [(_, _, _, _, programs)] = conversation.send(died(0)).body
+    assert mode == run.SHARED
+    assert [number for number, *_ in programs] == [1, 2]
+
+
+def test_shared_children_that_die_before_they_begin_are_an_error_and_no_endless_loop():
+    conversation = run_group([job()], load("sandbox", SandboxParams), share=True)
+    next(conversation)
+    conversation.send(died(0))
+    with pytest.raises(SandboxError, match="before it begins"):
+        conversation.send(died(0))
+
+
+def job() -> Job:
+    programs = tuple(Program(str(n), f"def f(x):\n    return x + {n}\n") for n in range(3))
+    return Job("job", "f", programs, (Call("c", "f(1)"),))
