@@ -163,9 +163,14 @@ def _is_main_guard(statement: ast.stmt) -> bool:
 def _reads(statement: ast.stmt, code: str) -> frozenset[str]:
     try:
         with unwarned():
-            return frozenset(_global_reads(symtable.symtable(code, "<solution>", "exec")))
+            top = symtable.symtable(code, "<solution>", "exec")
     except (SyntaxError, ValueError, RecursionError):  # such as `return` outside a function
         return frozenset(used(statement))
+    # Since Python 3.12 the names of a comprehension stand in the scope around it.
+    of_comprehensions = {name.get_name() for name in top.get_symbols() if name.is_assigned()} - bound(
+        statement
+    )
+    return frozenset(_global_reads(top)) - of_comprehensions
 
 
 def _global_reads(scope: symtable.SymbolTable) -> Iterator[str]:

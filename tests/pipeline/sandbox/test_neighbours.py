@@ -1,5 +1,6 @@
 """Nothing that a program or a check does reaches a neighbour, a later call or another process of its own."""
 
+from collections import OrderedDict
 from collections.abc import Iterator
 from textwrap import dedent
 
@@ -582,4 +583,4 @@ def test_dicts_come_back_as_deep_and_in_the_order_that_they_are(sandbox: Sandbox
     """
     [one], [other], [last] = met(sandbox, [deep, own, moved], ("f(1)",))
     assert one == other != "large"
-    assert last == "OrderedDict([('b', 2), ('a', 1)])"
+    assert last == repr(OrderedDict(b=2, a=1))
