@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +116,8 @@ def test_a_new_column_in_pairs_does_not_rerun_generate(copy_of_line: Repository)
 def entries(journal: Path) -> int:
     """How many finished works a journal holds; 0 while it is just being made."""
     try:
-        with sqlite3.connect(f"file:{journal}/journal.sqlite?mode=ro", uri=True, timeout=1) as connection:
+        made = f"file:{journal}/journal.sqlite?mode=ro"
+        with closing(sqlite3.connect(made, uri=True, timeout=1)) as connection:
             return int(connection.execute("SELECT count(*) FROM finished").fetchone()[0])
     except sqlite3.Error:
         return 0
