@@ -158,7 +158,7 @@ def _value(condition: ast.expr, entry_point: str) -> ValueTest | None:
             return _truth(operand, "False", entry_point)
         case ast.Compare(left=left, ops=[ast.Eq() | ast.Is() as operator], comparators=[right]):
             call, expected = (left, right) if calls(left, entry_point) else (right, left)
-            if yields_object(call) or yields_object(expected):
+            if _yields_object(call) or _yields_object(expected):
                 return None
             if _is_call(call, entry_point) and _is_expected(expected, entry_point):
                 return _compared(call, operator, expected)
@@ -191,7 +191,7 @@ def _is_call(expression: ast.expr, entry_point: str) -> bool:
     return calls(expression, entry_point) and not set(_modules_used(expression))
 
 
-def yields_object(expression: ast.expr) -> bool:
+def _yields_object(expression: ast.expr) -> bool:
     """Whether its value is, or holds, a class, a function or a dict's view: equal ones, but no plain data."""
     match expression:
         case ast.Name(id=name):
@@ -201,17 +201,17 @@ def yields_object(expression: ast.expr) -> bool:
         case ast.Call(func=ast.Name(id="map"), args=[ast.Name(id="type"), *_]):
             found = True
         case ast.Call(func=ast.Name(id="list" | "tuple" | "set"), args=[part]):
-            found = yields_object(part) and not is_view(part)
+            found = _yields_object(part) and not _is_view(part)
         case ast.List(elts=parts) | ast.Tuple(elts=parts) | ast.Set(elts=parts) | ast.Dict(values=parts):
-            found = any(map(yields_object, parts))
+            found = any(map(_yields_object, parts))
         case ast.ListComp(elt=part) | ast.SetComp(elt=part) | ast.GeneratorExp(elt=part):
-            found = yields_object(part)
+            found = _yields_object(part)
         case _:
-            found = is_view(expression)
+            found = _is_view(expression)
     return found
 
 
-def is_view(expression: ast.expr) -> bool:
+def _is_view(expression: ast.expr) -> bool:
     """Whether it is `....keys()` or `....items()`, which equal a set."""
     match expression:
         case ast.Call(func=ast.Attribute(attr="keys" | "items"), args=[]):

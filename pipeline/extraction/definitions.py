@@ -166,10 +166,9 @@ def _reads(statement: ast.stmt, code: str) -> frozenset[str]:
             top = symtable.symtable(code, "<solution>", "exec")
     except (SyntaxError, ValueError, RecursionError):  # such as `return` outside a function
         return frozenset(used(statement))
+    assigned = {symbol.get_name() for symbol in top.get_symbols() if symbol.is_assigned()}
     # Since Python 3.12 the names of a comprehension stand in the scope around it.
-    of_comprehensions = {name.get_name() for name in top.get_symbols() if name.is_assigned()} - bound(
-        statement
-    )
+    of_comprehensions = assigned - bound(statement)
     return frozenset(_global_reads(top)) - of_comprehensions
 
 

@@ -237,9 +237,8 @@ def _needed(context: Sequence[ast.stmt], test: ast.stmt) -> list[ast.stmt]:
     ours = {name for statement in context for name in bound(statement)}
     for statement in reversed(context):
         names = bound(statement)
-        changes = not names and used(statement) & wanted  # such as `items.append(3)`
-        if _asserts(statement):
-            changes = changes and used(statement) & wanted & ours
+        touched = used(statement) & wanted & (ours if _asserts(statement) else wanted)
+        changes = not names and touched  # such as `items.append(3)`
         if not names & wanted and not changes:
             continue
         kept.insert(0, statement)
