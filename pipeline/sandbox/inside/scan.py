@@ -57,10 +57,11 @@ CLOSED_ATTRIBUTES = frozenset(
 )
 OPEN_IN_SYS = frozenset("maxsize maxunicode float_info int_info version_info byteorder exit".split())
 
+# `marshal` takes an instance of a subclass of bytes for bytes, and bytes(n) takes memory in no time.
 CLOSED_BUILTINS = frozenset(
     """
     getattr setattr delattr eval exec compile open input breakpoint vars globals locals memoryview
-    bytearray quit help format_map ExceptionGroup BaseExceptionGroup
+    bytes bytearray quit help format_map ExceptionGroup BaseExceptionGroup
 """.split()
 )
 CLOSED_FRAMES = frozenset(
@@ -230,8 +231,6 @@ class Scan:
     def _reaches_out(self, names: set[str], ops: set[int], imports: bool) -> bool:
         if not names.isdisjoint(self.closed_with_imports if imports else self.closed) or ops & _PATTERNS:
             return True
-        if ops & _MAKES_CLASSES and "bytes" in names:
-            return True  # `marshal` takes an instance of a subclass for bytes
         if imports and (ops & _ASSIGNS_ATTRIBUTE or self._could_fill_caches(names, ops)):
             return True
         for name in names - self.plain:

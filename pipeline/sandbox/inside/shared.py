@@ -38,7 +38,7 @@ def run_shared(jobs: list[JobRequest], arena: Arena, scanner: scan.Scan, max_byt
     """Run every program that may share; report the others."""
     gc.disable()  # a neighbour's finalizers must not run, or be paid for, in somebody else's call
     # What a program leaves behind is never collected, and the next one may catch the MemoryError.
-    room_bytes = _most_of_memory()
+    room_bytes, looked_ns = _most_of_memory(), elapsed_clock()
     for job, entry_point, calls, checks, programs in jobs:
         mine = shared_calls(job, calls, arena, scanner)
         shared_checks = _shared_checks(job, entry_point, checks, arena, scanner)
@@ -55,8 +55,11 @@ def run_shared(jobs: list[JobRequest], arena: Arena, scanner: scan.Scan, max_byt
                 for check_code in shared_checks:
                     if wanted is None or check_code[0] in wanted:
                         _run_check(job, program, code, check_code, arena, resets)
-                if not _is_there(room_bytes):
-                    arena.end_full()
+                # To look costs as much as a short program, and it takes time to fill memory.
+                if elapsed_clock() - looked_ns >= layout.FLUSH_NS:
+                    if not _is_there(room_bytes):
+                        arena.end_full()
+                    looked_ns = elapsed_clock()
     arena.flush()
 
 
