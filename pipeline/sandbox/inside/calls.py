@@ -1,8 +1,12 @@
-"""The calls of a job -> functions without parameters: one compilation and one scan for many texts.
+"""The calls of a job -> functions and their arguments: one compilation and one scan for many texts.
 
-`(lambda:f(1), lambda:f(2))` is compiled in less time than its texts one by one, and a program calls the
-functions in less time than `eval` takes. It means the same only if each text is one whole expression: what is
-closed by its looks goes straight into such a tuple, everything else is first compiled by itself.
+A call of a name with literals, as nearly all are, becomes the name and a tuple of arguments that is made anew
+for every program: `((1,), (2, [3]),)` is compiled in half the time that functions take, and needs no frame of
+its own. Other calls become functions without parameters: `(lambda:f(g(1)), lambda:f(2) is None,)` is compiled
+in less time than its texts one by one, and called in less time than `eval` takes.
+
+Both mean the same only if each text is one whole expression: what is closed by its looks goes straight into
+such a tuple, everything else is first compiled by itself.
 """
 
 import re
@@ -10,65 +14,119 @@ import types
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
-from typing import Any
+from itertools import groupby
+from typing import Any, TypeVar
 
 from pipeline.sandbox.inside import layout, scan
 from pipeline.sandbox.inside.arena import Arena
 from pipeline.sandbox.inside.programs import compiled_beside_others, namespace
 
 BATCH_CHARACTERS = 4_096  # compiled in a small part of a call's CPU limit
+# How a text looks, unless it is the name that it calls with literals.
+CLOSED, OPEN = "()", ""
 
+T = TypeVar("T")
 Column = tuple[int, str]
+Function = Callable[..., Any]
+Arguments = tuple[Any, ...]
+# What makes a function in a namespace, and from what.
+Target = tuple[Callable[[types.CodeType, dict[str, Any]], Function], types.CodeType]
 
 # One pair of quotes on one line, with neither a prefix nor another quote beside it.
 _STRING = re.compile(
     r"""(?<![\w'"])(?:'(?:[^'\\\n\r\0]|\\[ -~])*'|"(?:[^"\\\n\r\0]|\\[ -~])*")(?!['"])""", re.ASCII
 )
 _CALL = re.compile(r"[A-Za-z_]\w*\([^\n]*\)(?: is (?:None|True|False))?", re.ASCII)
+_LITERAL_CALL = re.compile(
+    r"([A-Za-z_]\w*)\((?:\d[\w.]*+|\b(?:True|False|None)\b|[-+ .,:()\[\]{}])*+(?<=\))", re.ASCII
+)
 _UNUSUAL = re.compile(r"""[^ -~\n]|['"#\\;]|:=|\b(?:yield|await)\b""", re.ASCII)
 _NO_BRACKETS = re.compile(r"[^][(){}\n]+")
 
 
 @dataclass(frozen=True)
-class SharedCalls:
-    """Calls that may run next to neighbours.
+class Part:
+    """Calls that were compiled together.
 
-    columns: their numbers, ascending; parts: code of expressions, whose values are tuples of functions.
+    name: evaluates to the function that all of them call, and `code` to their arguments; or it is None, and
+        `code` evaluates to functions without parameters.
     """
 
     columns: list[int]
-    parts: list[types.CodeType]
+    name: types.CodeType | None
+    code: types.CodeType
 
-    def functions(self, space: dict[str, Any]) -> list[Callable[[], Any]]:
-        """One for each column, to be run in a program's namespace."""
-        return list(chain.from_iterable([eval(part, space) for part in self.parts]))
+    def arguments(self) -> list[Arguments]:
+        """Fresh ones for each call."""
+        return [()] * len(self.columns) if self.name is None else list(eval(self.code, namespace()))
+
+    def functions(self, space: dict[str, Any]) -> list[Function]:
+        """One for each call, to be run in a program's namespace."""
+        if self.name is None:
+            return list(eval(self.code, space))
+        try:
+            return [eval(self.name, space)] * len(self.columns)
+        except NameError:
+            return [_undefined] * len(self.columns)
+
+    def targets(self) -> list[Target]:
+        """What makes each function anew in a namespace that it meets alone."""
+        if self.name is not None:
+            return [(eval, self.name)] * len(self.columns)
+        return [(types.FunctionType, function.__code__) for function in eval(self.code, namespace())]
+
+
+def _undefined(*_: object) -> None:
+    raise NameError
+
+
+@dataclass(frozen=True)
+class SharedCalls:
+    """Calls that may run next to neighbours; lists are by call, columns ascending."""
+
+    parts: list[Part]
 
     @cached_property
-    def codes(self) -> list[types.CodeType]:
-        """The functions' code, for namespaces that meet one call each."""
-        return [function.__code__ for function in self.functions(namespace())]
+    def columns(self) -> list[int]:
+        """The numbers of the calls."""
+        return [column for part in self.parts for column in part.columns]
+
+    @cached_property
+    def targets(self) -> list[Target]:
+        """See Part."""
+        return [target for part in self.parts for target in part.targets()]
+
+    def ready(
+        self, space: dict[str, Any], wanted: list[int] | None
+    ) -> tuple[list[int], list[Function], list[Arguments]]:
+        """(columns, functions, arguments), of the wanted columns if that is not None."""
+        functions = [function for part in self.parts for function in part.functions(space)]
+        arguments = self.arguments()
+        if wanted is None:
+            return self.columns, functions, arguments
+        kept = [index for index, column in enumerate(self.columns) if column in wanted]
+        return _picked(self.columns, kept), _picked(functions, kept), _picked(arguments, kept)
+
+    def arguments(self) -> list[Arguments]:
+        """See Part."""
+        return [given for part in self.parts for given in part.arguments()]
+
+
+def _picked(values: list[T], kept: list[int]) -> list[T]:
+    return [values[index] for index in kept]
 
 
 def shared_calls(job: int, calls: list[Column], arena: Arena, scanner: scan.Scan) -> SharedCalls:
     """Those that may share a process; the others are reported."""
-    columns: list[int] = []
-    parts: list[types.CodeType] = []
+    parts: list[Part] = []
     for batch in _batches(calls):
         arena.begin(job, layout.ANY_PROGRAM, batch[0][0])
-        part = _compiled_together(batch, scanner)
-        if part is None:
-            kept = _sifted(job, batch, arena, scanner)
-            part = _compiled([f"(\n{text}\n)" for _, text in kept])
-            if part is None:
-                for call, _ in kept:
-                    arena.put(job, layout.ANY_PROGRAM, call, layout.CALL_NEEDS_ALONE)
-                continue
-            columns += [call for call, _ in kept]
-        else:
-            columns += [call for call, _ in batch]
-        parts.append(part)
-    return SharedCalls(columns, parts)
+        looks = looks_of([text for _, text in batch])
+        for look, alike in groupby(zip(looks, batch, strict=True), lambda pair: pair[0]):
+            group = [call for _, call in alike]
+            part = _part(look, group, scanner) if look else None
+            parts += [part] if part else _sifted(job, group, arena, scanner)
+    return SharedCalls(parts)
 
 
 def _batches(calls: list[Column]) -> list[list[Column]]:
@@ -83,50 +141,87 @@ def _batches(calls: list[Column]) -> list[list[Column]]:
     return batches
 
 
-def _compiled(texts: list[str]) -> types.CodeType | None:
-    try:
-        return compiled_beside_others("(" + "".join([f"lambda:{text},\n" for text in texts]) + ")", "eval")
-    except MemoryError:  # nested too deeply, in Python 3.11
-        return None
+def looks_of(texts: list[str]) -> list[str]:
+    """How each looks: the name that it calls with literals, or CLOSED, or OPEN.
 
-
-def _compiled_together(batch: list[Column], scanner: scan.Scan) -> types.CodeType | None:
-    """None unless all are closed, compile, and may share a process."""
-    texts = [text for _, text in batch]
-    part = _compiled(texts) if are_closed(texts) else None
-    return part if part is not None and scanner.call(part) else None
-
-
-def _sifted(job: int, batch: list[Column], arena: Arena, scanner: scan.Scan) -> list[Column]:
-    """Those that compile by themselves, and in brackets, and may share a process; the others are reported."""
-    shared = []
-    for call, text in batch:
-        arena.begin(job, layout.ANY_PROGRAM, call)
-        code = compiled_beside_others(text, "eval")
-        if code is None:
-            arena.put(job, layout.ANY_PROGRAM, call, layout.NOT_COMPILED)
-        elif scanner.call(code) and _compiled([f"(\n{text}\n)"]) is not None:
-            shared.append((call, text))
-        else:
-            arena.put(job, layout.ANY_PROGRAM, call, layout.CALL_NEEDS_ALONE)
-    return shared
-
-
-def are_closed(texts: list[str]) -> bool:
-    """Whether each is a call `name(…)`, or that compared with None, True or False, and nothing else.
-
-    Judged by characters: with strings taken out, on one line, all brackets closed in order, the first one by
-    the last; no comment, no backslash, no name bound, nothing that only a function may contain.
+    CLOSED is a call `name(…)`, or that compared with None, True or False, and nothing else. Judged by
+    characters: with strings taken out, on one line, all brackets closed in order, the first one by the last;
+    no comment, no backslash, no name bound, nothing that only a function may contain.
     """
     bare = _STRING.sub(" ", "\n".join(texts))
     lines = bare.split("\n")
-    if len(lines) != len(texts) or _UNUSUAL.search(bare) or not all(map(_CALL.fullmatch, lines)):
-        return False
-    return all(map(_closes_last, set(_NO_BRACKETS.sub("", bare).split("\n"))))
+    if len(lines) != len(texts):
+        return [OPEN] * len(texts)
+    brackets = _NO_BRACKETS.sub("", bare).split("\n")
+    closes = {one: _closes_last(one) for one in set(brackets)}
+    usual = not _UNUSUAL.search(bare)
+    return [
+        _look(line) if closes[inner] and (usual or not _UNUSUAL.search(line)) else OPEN
+        for line, inner in zip(lines, brackets, strict=True)
+    ]
+
+
+def _look(line: str) -> str:
+    if literal := _LITERAL_CALL.fullmatch(line):
+        return literal[1]
+    return CLOSED if _CALL.fullmatch(line) else OPEN
 
 
 def _closes_last(brackets: str) -> bool:
     inner, rest = brackets[1:-1], ""
     while inner != rest:
         rest, inner = inner, inner.replace("()", "").replace("[]", "").replace("{}", "")
-    return not inner
+    return len(brackets) > 1 and not inner
+
+
+def _part(look: str, group: list[Column], scanner: scan.Scan) -> Part | None:
+    """The closed calls as one; None unless they compile and may share a process."""
+    columns, texts = [column for column, _ in group], [text for _, text in group]
+    if look == CLOSED:
+        code = _functions_code(texts)
+        return Part(columns, None, code) if code is not None and scanner.call(code) else None
+    name, code = compiled_beside_others(look, "eval"), _arguments_code(look, texts)
+    if name is None or code is None or not (scanner.call(name) and scanner.call(code)):
+        return None
+    part = Part(columns, name, code)
+    try:
+        complete = len(part.arguments()) == len(columns)
+    except Exception:  # such as {[]: 1}; to be raised when it is called
+        return None
+    return part if complete else None
+
+
+def _functions_code(texts: list[str]) -> types.CodeType | None:
+    return _tuple_code([f"lambda:{text}" for text in texts])
+
+
+def _arguments_code(name: str, texts: list[str]) -> types.CodeType | None:
+    inner = [text[len(name) + 1 : -1].strip() for text in texts]
+    return _tuple_code([f"({given})" if given[-1:] in ("", ",") else f"({given},)" for given in inner])
+
+
+def _tuple_code(items: list[str]) -> types.CodeType | None:
+    try:
+        return compiled_beside_others("(" + "".join([f"{item},\n" for item in items]) + ")", "eval")
+    except MemoryError:  # nested too deeply, in Python 3.11
+        return None
+
+
+def _sifted(job: int, batch: list[Column], arena: Arena, scanner: scan.Scan) -> list[Part]:
+    """Those that compile by themselves, and in brackets, and may share; the others are reported."""
+    shared = []
+    for call, text in batch:
+        arena.begin(job, layout.ANY_PROGRAM, call)
+        code = compiled_beside_others(text, "eval")
+        if code is None:
+            arena.put(job, layout.ANY_PROGRAM, call, layout.NOT_COMPILED)
+        elif scanner.call(code) and _functions_code([f"(\n{text}\n)"]) is not None:
+            shared.append((call, text))
+        else:
+            arena.put(job, layout.ANY_PROGRAM, call, layout.CALL_NEEDS_ALONE)
+    together = _functions_code([f"(\n{text}\n)" for _, text in shared])
+    if together is not None:
+        return [Part([call for call, _ in shared], None, together)] if shared else []
+    for call, _ in shared:
+        arena.put(job, layout.ANY_PROGRAM, call, layout.CALL_NEEDS_ALONE)
+    return []

@@ -60,7 +60,7 @@ OPEN_IN_SYS = frozenset("maxsize maxunicode float_info int_info version_info byt
 # `marshal` takes an instance of a subclass of bytes for bytes, and bytes(n) takes memory in no time.
 CLOSED_BUILTINS = frozenset(
     """
-    getattr setattr delattr eval exec compile open input breakpoint vars globals locals memoryview
+    getattr setattr delattr eval exec compile open breakpoint vars globals locals memoryview
     bytes bytearray quit help format_map ExceptionGroup BaseExceptionGroup
 """.split()
 )

@@ -9,13 +9,19 @@ import mmap
 import random
 import sys
 import types
-from collections.abc import Callable
 from itertools import repeat
 from typing import Any
 
 from pipeline.sandbox.inside import check, layout, scan, transport
 from pipeline.sandbox.inside.arena import Arena, cpu_clock, elapsed_clock
-from pipeline.sandbox.inside.calls import Column, SharedCalls, shared_calls
+from pipeline.sandbox.inside.calls import (
+    Arguments,
+    Column,
+    Function,
+    SharedCalls,
+    Target,
+    shared_calls,
+)
 from pipeline.sandbox.inside.names import identity
 from pipeline.sandbox.inside.programs import (
     compiled_beside_others,
@@ -31,7 +37,7 @@ ProgramRequest = tuple[int, str, Wanted]
 # job, entry point, calls, checks, programs; calls and checks share one numbering of columns.
 JobRequest = tuple[int, str, list[Column], list[Column], list[ProgramRequest]]
 CheckCode = tuple[int, types.CodeType, set[str], bool]
-Failure = tuple[int, bytes]  # kind of frame, detail
+Answer = tuple[int, bytes]  # kind of frame, its data
 
 
 def run_shared(jobs: list[JobRequest], arena: Arena, scanner: scan.Scan, max_bytes: int) -> None:
@@ -174,12 +180,9 @@ def _run_once(
         kind, data = raised_beside_others(error, arena)
         arena.put(job, program, layout.WHOLE, kind, cpu_clock() - now, data)
         return
-    columns, functions = calls.columns, calls.functions(space)
-    if wanted is not None:
-        kept = [index for index, column in enumerate(columns) if column in wanted]
-        columns, functions = [columns[index] for index in kept], [functions[index] for index in kept]
+    columns, functions, arguments = calls.ready(space, wanted)
     while columns:
-        times_ns, values, failed = _called(job, program, columns, functions, arena)
+        times_ns, values, failed = _called(job, program, columns, functions, arguments, arena)
         arena.words[layout.MARK] = job << 40 | program << 20 | layout.SEVERAL
         done = columns[: len(values)]
         kinds, answers = _encoded(job, program, done, values, arena, max_bytes)
@@ -188,7 +191,8 @@ def _run_once(
         arena.put_many(job, program, times_ns, done, kinds, answers)
         if elapsed_clock() - arena.flushed_ns >= layout.FLUSH_NS:
             arena.flush()
-        columns, functions = columns[len(done) :], functions[len(done) :]
+        n = len(done)
+        columns, functions, arguments = columns[n:], functions[n:], arguments[n:]
     space.clear()
 
 
@@ -196,23 +200,24 @@ def _called(
     job: int,
     program: int,
     columns: list[int],
-    functions: list[Callable[[], Any]],
+    functions: list[Function],
+    arguments: list[Arguments],
     arena: Arena,
-) -> tuple[list[int], list[Any], dict[int, Failure]]:
+) -> tuple[list[int], list[Any], dict[int, Answer]]:
     """(CPU nanoseconds, values, failures by position) of calls that took FLUSH_NS together, or of all."""
     words, clock, place = arena.words, elapsed_clock, layout.CALL
     times_ns: list[int] = []
     values: list[Any] = []
-    failed: dict[int, Failure] = {}
+    failed: dict[int, Answer] = {}
     took, returned = times_ns.append, values.append
     words[place] = columns[0]
     words[layout.MARK] = job << 40 | program << 20 | layout.IN_CALLS
     started_ns = arena.start_clock()
     before = clock()
     end = before + layout.FLUSH_NS
-    for words[place], function in zip(columns, functions, strict=True):
+    for words[place], function, given in zip(columns, functions, arguments, strict=True):
         try:
-            returned(function())
+            returned(function(*given))
         except BaseException as error:
             failed[len(values)] = raised_beside_others(error, arena)
             returned(None)
@@ -268,21 +273,15 @@ def _run_fresh(
     answers: list[bytes] = []
     started_ns, now = arena.start_clock(), elapsed_clock()
     end = now + layout.FLUSH_NS
-    for call, call_code in zip(calls.columns, calls.codes, strict=True):
+    for call, target, given in zip(calls.columns, calls.targets, calls.arguments(), strict=True):
         if wanted is not None and call not in wanted:
             continue
         arena.words[layout.MARK] = job << 40 | program << 20 | call
         if resets:
             random.seed(0)
-        space = namespace()
-        try:
-            exec(code, space)
-            kind, data = transport.plain(types.FunctionType(call_code, space)(), max_bytes)
-        except BaseException as error:
-            kind, data = raised_beside_others(error, arena)
+        kind, data = _fresh_answer(code, target, given, arena, max_bytes)
         if resets:
             sys.setrecursionlimit(limit)
-        space.clear()
         after = elapsed_clock()
         times_ns.append(after - now)
         done.append(call)
@@ -297,6 +296,20 @@ def _run_fresh(
             started_ns, now = arena.start_clock(), elapsed_clock()
             end = now + layout.FLUSH_NS
     arena.put_many(job, program, times_ns, done, kinds, answers)
+
+
+def _fresh_answer(
+    code: types.CodeType, target: Target, given: Arguments, arena: Arena, max_bytes: int
+) -> Answer:
+    space = namespace()
+    try:
+        exec(code, space)
+        bind, call_code = target
+        answer = transport.plain(bind(call_code, space)(*given), max_bytes)
+    except BaseException as error:
+        answer = raised_beside_others(error, arena)
+    space.clear()
+    return answer
 
 
 def run_expressions(texts: list[str], arena: Arena, scanner: scan.Scan, max_bytes: int) -> None:

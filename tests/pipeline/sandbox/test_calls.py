@@ -5,20 +5,28 @@ from collections.abc import Iterator
 import pytest
 
 from pipeline.params import load
-from pipeline.sandbox.inside.calls import are_closed
+from pipeline.sandbox.inside.calls import CLOSED, OPEN, looks_of
 from pipeline.sandbox.jobs import Call, Job, Program, Result
 from pipeline.sandbox.params import SandboxParams
 from pipeline.sandbox.sandbox import Sandbox
 
-CLOSED = [
+LITERAL = [
     "f()",
-    "f(1, [2, 3], {'a': (4,)}, b=-5.5e3)",
+    "f( )",
+    "f(1, [2, 3], {'a': (4,)}, -5.5e3)",
     "f('it is (', \"'\", ')', '\\'', '\\\\')",
+    "f([[1], [2]][0], 1or 2, 0x1F, 1_0, ...)",
+    "f([True, None], )",
+    "f('a' 'b')",
+]
+OTHER = [
+    "f(1, b=-5.5e3)",
     "f(x for x in [1, 2] if x) is True",
     "f(f(1), *[2], **{'c': 3}) is None",
     "f(lambda x, y=1: (x, y)) is False",
     "sorted(f(1), key=lambda x: -x)",
-    "f([[1], [2]][0])",
+    "f(1) is True",
+    "f(2 * 3)",
     "not(f(1))",
 ]
 NOT_CLOSED = [
@@ -60,13 +68,18 @@ NOT_CLOSED = [
 ]
 
 
-@pytest.mark.parametrize("text", CLOSED)
+@pytest.mark.parametrize("text", LITERAL)
+def test_a_call_with_literals_is_told_by_its_name(text: str):
+    assert looks_of(["f(1)", text, "g(x)"]) == ["f", "f", CLOSED]
+
+
+@pytest.mark.parametrize("text", OTHER)
 def test_a_closed_call_among_others_means_what_it_means_alone(text: str):
     def f(*values: object, **named: object) -> object:
         given = (*values, *named.values())
         return [list(value) if isinstance(value, Iterator) else callable(value) or value for value in given]
 
-    assert are_closed([text])
+    assert looks_of([text]) == [CLOSED]
     together = compile(f"(lambda:f(1),\nlambda:{text},\nlambda:f(2),\n)", "<test>", "eval")
     _, middle, _ = eval(together, {"f": f})
     assert middle() == eval(compile(text, "<test>", "eval"), {"f": f})
@@ -74,8 +87,8 @@ def test_a_closed_call_among_others_means_what_it_means_alone(text: str):
 
 @pytest.mark.parametrize("text", NOT_CLOSED)
 def test_what_could_end_early_or_go_on_is_not_closed(text: str):
-    assert not are_closed([text])
-    assert not are_closed(["f(1)", text, "f(2)"])
+    assert looks_of([text]) == [OPEN]
+    assert looks_of(["f(x)", text, "f(2)"])[1] == OPEN
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +113,15 @@ def test_calls_of_any_form_are_answered_in_order(sandbox: Sandbox):
     answer_of = {
         "f(1)": "2",
         "f(2) + 1": "4",
+        "f(3, )": "4",
+        "f(,)": "syntax",
+        "f(4,,)": "syntax",
+        "f(True, *())": "2",
+        "f([] and {[]: 1})": "error",
+        "f({[]: 1})": "error",
+        "g(5)": "error",
+        "abs(-6)": "6",
+        "f(1..__class__(7))": "8.0",
         "f(": "syntax",
         "f(1)), (f(2)": "syntax",
         "f(x := 3)": "4",

@@ -33,6 +33,7 @@ def compiled(text: str, mode: str = "exec"):
         "import os\n" + F,
         "from collections import Counter\nLIMIT = 10\ndef f(x):\n    return Counter(x).most_common(LIMIT)\n",
         "def f(x):\n    return [y for y in x if type(y) is int]\n",
+        "def f(x):\n    return x + input()\n",
         "import math\ndef _half(x):\n    return math.floor(x / 2)\ndef f(x):\n    return _half(x)\n",
     ],
 )
@@ -85,6 +86,7 @@ def test_programs_that_may_load_all_the_same_are_run(scan: Scan, text: str):
         "import os as o\n" + F,
         "def f(x):\n    return eval(x)\n",
         "def f(x):\n    return open(x)\n",
+        "def f(x):\n    return len(bytes(x))\n",
     ],
 )
 def test_programs_that_look_outside_get_a_process(scan: Scan, text: str):
