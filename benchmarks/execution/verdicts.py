@@ -1,6 +1,6 @@
 """(solution, test) verdicts through the sandbox, from the API that every stage uses."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from benchmarks.execution.samples import Sample
 from pipeline.assertions import ValueTest
@@ -49,30 +49,31 @@ def _verdicts(
     sample: Sample, result: Result, expected: dict[str, bytes | None], sandbox: Sandbox
 ) -> Verdicts:
     """Equal answers of a job are one object, and so are equal rows of them: each is judged once a test."""
-    call_at = {call.code: index for index, call in enumerate(result.job.calls)}
+    rows = {id(row): row for row in result.seen}
+    answers_of = dict(
+        zip([call.code for call in result.job.calls], zip(*rows.values(), strict=True), strict=True)
+    )
     check_at = {check.code: index for index, check in enumerate(result.job.checks)}
-    rows = list({id(row): row for row in result.seen}.values())
-    columns = []
-    for test in sample.tests:
-        if not isinstance(test.parsed, ValueTest):
+    columns: list[Sequence[str]] = []
+    checks = []
+    for number, test in enumerate(sample.tests):
+        if isinstance(test.parsed, ValueTest):
+            columns.append(_column(answers_of[test.parsed.call], expected[test.parsed.expected], sandbox))
+        else:
             columns.append([""] * len(rows))
-            continue
-        index, wanted = call_at[test.parsed.call], expected[test.parsed.expected]
-        answers = [row[index] for row in rows]
-        distinct = dict(zip(map(id, answers), answers, strict=True))
-        verdict_of = {key: _verdict(seen, wanted, sandbox) for key, seen in distinct.items()}
-        columns.append([verdict_of[key] for key in map(id, answers)])
-    judged = {id(row): [column[at] for column in columns] for at, row in enumerate(rows)}
-    checks = [
-        (number, check_at[test.parsed.code])
-        for number, test in enumerate(sample.tests)
-        if not isinstance(test.parsed, ValueTest)
-    ]
+            checks.append((number, check_at[test.parsed.code]))
+    judged = dict(zip(rows, zip(*columns, strict=True), strict=True))
     verdicts = [list(judged[id(row)]) for row in result.seen]
     for row, of_checks in zip(verdicts, result.verdicts, strict=True):
         for number, index in checks:
             row[number] = of_checks[index]
     return verdicts
+
+
+def _column(answers: Sequence[Seen], wanted: bytes | None, sandbox: Sandbox) -> list[str]:
+    distinct = dict(zip(map(id, answers), answers, strict=True))
+    verdict_of = {key: _verdict(seen, wanted, sandbox) for key, seen in distinct.items()}
+    return [verdict_of[key] for key in map(id, answers)]
 
 
 def _verdict(seen: Seen, wanted: bytes | None, sandbox: Sandbox) -> str:

@@ -23,8 +23,10 @@ REPR_CHARS = 200
 DIGEST_BYTES = 10
 LONGEST_SHORTENED = 4_900  # characters of a Decimal
 _NAN = float("nan")
-# How two canonical values begin that are unequal if their bytes are: small ints, texts, None, in any pairs.
-_PLAINLY_UNEQUAL = frozenset(one + other for one in (b"i", b"u", b"N") for other in (b"i", b"u", b"N"))
+# How two canonical values begin that are unequal if their bytes are: texts, None, and small ints or truth values.
+_PLAINLY_UNEQUAL = frozenset(
+    bytes([one, other]) for plain in (b"iuN", b"TFuN") for one in plain for other in plain
+)
 
 
 def canonical(value: Any) -> bytes:
