@@ -23,7 +23,7 @@ REPR_CHARS = 200
 DIGEST_BYTES = 10
 LONGEST_SHORTENED = 4_900  # characters of a Decimal
 _NAN = float("nan")
-# How two canonical values begin that are unequal if their bytes are: texts, None, and small ints or truth values.
+# How two canonical values begin that are unequal if their bytes are: texts, None, and small ints or booleans.
 _PLAINLY_UNEQUAL = frozenset(
     bytes([one, other]) for plain in (b"iuN", b"TFuN") for one in plain for other in plain
 )
