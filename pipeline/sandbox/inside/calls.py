@@ -14,7 +14,6 @@ import types
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby
 from typing import Any, TypeVar
 
 from pipeline.sandbox.inside import layout, scan
@@ -82,38 +81,50 @@ def _undefined(*_: object) -> None:
 
 @dataclass(frozen=True)
 class SharedCalls:
-    """Calls that may run next to neighbours; lists are by call, columns ascending."""
+    """Calls that may run next to neighbours; what is given by call is in the order of their columns."""
 
     parts: list[Part]
 
     @cached_property
     def columns(self) -> list[int]:
-        """The numbers of the calls."""
-        return [column for part in self.parts for column in part.columns]
+        """The numbers of the calls, ascending."""
+        return sorted(column for part in self.parts for column in part.columns)
+
+    @cached_property
+    def _order(self) -> list[int]:
+        columns = [column for part in self.parts for column in part.columns]
+        return sorted(range(len(columns)), key=columns.__getitem__)
 
     @cached_property
     def targets(self) -> list[Target]:
         """See Part."""
-        return [target for part in self.parts for target in part.targets()]
+        return self._in_order([part.targets() for part in self.parts])
+
+    def arguments(self) -> list[Arguments]:
+        """See Part."""
+        return self._in_order([part.arguments() for part in self.parts])
 
     def ready(
         self, space: dict[str, Any], wanted: list[int] | None
     ) -> tuple[list[int], list[Function], list[Arguments]]:
         """(columns, functions, arguments), of the wanted columns if that is not None."""
-        functions = [function for part in self.parts for function in part.functions(space)]
-        arguments = self.arguments()
+        functions, arguments = (
+            self._in_order([part.functions(space) for part in self.parts]),
+            self.arguments(),
+        )
         if wanted is None:
             return self.columns, functions, arguments
         kept = [index for index, column in enumerate(self.columns) if column in wanted]
         return _picked(self.columns, kept), _picked(functions, kept), _picked(arguments, kept)
 
-    def arguments(self) -> list[Arguments]:
-        """See Part."""
-        return [given for part in self.parts for given in part.arguments()]
+    def _in_order(self, of_parts: list[list[T]]) -> list[T]:
+        if len(of_parts) == 1:
+            return of_parts[0]
+        return _picked([value for of_part in of_parts for value in of_part], self._order)
 
 
-def _picked(values: list[T], kept: list[int]) -> list[T]:
-    return [values[index] for index in kept]
+def _picked(values: list[T], places: list[int]) -> list[T]:
+    return [values[place] for place in places]
 
 
 def shared_calls(job: int, calls: list[Column], arena: Arena, scanner: scan.Scan) -> SharedCalls:
@@ -121,11 +132,18 @@ def shared_calls(job: int, calls: list[Column], arena: Arena, scanner: scan.Scan
     parts: list[Part] = []
     for batch in _batches(calls):
         arena.begin(job, layout.ANY_PROGRAM, batch[0][0])
-        looks = looks_of([text for _, text in batch])
-        for look, alike in groupby(zip(looks, batch, strict=True), lambda pair: pair[0]):
-            group = [call for _, call in alike]
-            part = _part(look, group, scanner) if look else None
-            parts += [part] if part else _sifted(job, group, arena, scanner)
+        alike: dict[str, list[Column]] = {}
+        for look, call in zip(looks_of([text for _, text in batch]), batch, strict=True):
+            alike.setdefault(look, []).append(call)
+        doubtful = alike.pop(OPEN, [])
+        for look, group in alike.items():
+            part = _part(look, group, scanner)
+            if part is None:
+                doubtful += group
+            else:
+                parts.append(part)
+        if doubtful:
+            parts += _sifted(job, sorted(doubtful), arena, scanner)
     return SharedCalls(parts)
 
 
