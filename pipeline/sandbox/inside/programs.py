@@ -16,12 +16,35 @@ _USUAL: dict[type[BaseException], tuple[int, bytes]] = {
     for kind in vars(builtins).values()
     if isinstance(kind, type) and issubclass(kind, Exception) and not issubclass(kind, (MemoryError, OSError))
 }
+_FIXED_TYPES = frozenset(
+    [int, float, str, bool, bytes, complex, type(None), type(Ellipsis), types.ModuleType]
+)
 _type_name = type.__dict__["__name__"].__get__
 
 
 def namespace() -> dict[str, Any]:
     """A fresh module namespace."""
     return {"__builtins__": builtins, "__name__": "solution"}
+
+
+def is_fixed(space: dict[str, Any]) -> bool:
+    """Whether a namespace holds only constants, and functions that hold nothing but constants themselves."""
+    return all(map(_is_fixed, space.values()))
+
+
+def _is_fixed(value: Any) -> bool:
+    kind = type(value)
+    if kind is types.FunctionType:
+        defaults = (*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values())
+        return not value.__closure__ and all(map(_is_constant, defaults))
+    if kind is types.BuiltinFunctionType:
+        return type(value.__self__) is types.ModuleType
+    return _is_constant(value)
+
+
+def _is_constant(value: Any) -> bool:
+    kind = type(value)
+    return type(kind) is type and kind in _FIXED_TYPES  # another kind of class may say that it equals one
 
 
 def module() -> dict[str, Any]:

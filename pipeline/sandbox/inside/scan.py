@@ -1,11 +1,12 @@
 """Which programs may share a process: decided from the code object, before anything of it runs.
 
 The scan guards *neighbours*, not the machine (the machine is guarded by the isolation around the process). It
-answers one of five:
+answers one of six:
 
 LOST   loading comes to an import of a module that is not there, and to nothing before it but definitions and
        imports: it raises ModuleNotFoundError, so nothing of it need run;
 ONCE   loading defines functions and constants only and no call can change them: load once, run all calls;
+FIXED  loading does more than that: as ONCE if only functions and constants are left, otherwise as FRESH;
 FRESH  whatever it changes lives in its own namespace: load it anew for every call;
 OWN    it might reach something that outlives its namespace, but does not look as if it kept anything there: a
        process of its own, loaded anew for every call;
@@ -35,7 +36,7 @@ from importlib.machinery import PathFinder
 
 from pipeline.sandbox.inside.names import all_names, nested, opcodes, pattern_names, private_names
 
-ONCE, FRESH, ALONE, OWN, LOST = range(5)
+ONCE, FIXED, FRESH, ALONE, OWN, LOST = range(6)
 
 OPEN_MODULES = frozenset(
     """
@@ -197,9 +198,9 @@ class Scan:
                 idle = idle_names(code, known) if imports else set()
                 return (ALONE if self._keeps_outside(names - idle - private, ops) else OWN), True
         resets = NEEDS_LIMIT_RESET in names or not names.isdisjoint(NEEDS_RESEED)
-        defines_only = not code.co_code[::2].translate(None, _DEFINES_BYTES)
-        keeps = not defines_only or ops & _ASSIGNS_ATTRIBUTE or ops & _ASSIGNS_GLOBAL
-        return (FRESH if keeps or resets else ONCE), resets
+        if resets or ops & _ASSIGNS_ATTRIBUTE or ops & _ASSIGNS_GLOBAL:
+            return FRESH, resets
+        return (FIXED if code.co_code[::2].translate(None, _DEFINES_BYTES) else ONCE), False
 
     def call(self, code: types.CodeType) -> bool:
         """Whether a call expression may run next to programs that share a process."""

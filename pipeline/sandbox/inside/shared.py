@@ -1,4 +1,4 @@
-"""What a child does that many programs share: the inner loop of the whole machine.
+"""What a child does that many programs share.
 
 Only programs that the scan lets share are run; the others are named, and the parent asks for them again. What
 goes wrong in one (crash, memory) ends the child and is decided again in one of its own.
@@ -9,19 +9,11 @@ import mmap
 import random
 import sys
 import types
-from itertools import repeat
-from typing import Any
 
 from pipeline.sandbox.inside import check, layout, scan, transport
+from pipeline.sandbox.inside.answering import Loadable, run_fresh, run_once
 from pipeline.sandbox.inside.arena import Arena, cpu_clock, elapsed_clock
-from pipeline.sandbox.inside.calls import (
-    Arguments,
-    Column,
-    Function,
-    SharedCalls,
-    Target,
-    shared_calls,
-)
+from pipeline.sandbox.inside.calls import Column, shared_calls
 from pipeline.sandbox.inside.names import identity
 from pipeline.sandbox.inside.programs import (
     compiled_beside_others,
@@ -30,14 +22,13 @@ from pipeline.sandbox.inside.programs import (
 )
 
 PROGRAMS_A_BATCH = 16
-_RUN_HERE = (scan.ONCE, scan.FRESH)
+_RUN_HERE = (scan.ONCE, scan.FIXED, scan.FRESH)
 
 Wanted = list[int] | None
 ProgramRequest = tuple[int, str, Wanted]
 # job, entry point, calls, checks, programs; calls and checks share one numbering of columns.
 JobRequest = tuple[int, str, list[Column], list[Column], list[ProgramRequest]]
 CheckCode = tuple[int, types.CodeType, set[str], bool]
-Answer = tuple[int, bytes]  # kind of frame, its data
 
 
 def run_shared(jobs: list[JobRequest], arena: Arena, scanner: scan.Scan, max_bytes: int) -> None:
@@ -53,11 +44,10 @@ def run_shared(jobs: list[JobRequest], arena: Arena, scanner: scan.Scan, max_byt
         # the others of its batch their code.
         for at in range(0, len(programs), PROGRAMS_A_BATCH):
             ready = _ready(job, programs[at : at + PROGRAMS_A_BATCH], seen, arena, scanner)
-            for program, code, wanted, once, resets in ready:
-                if once:
-                    _run_once(job, program, code, mine, wanted, arena, max_bytes)
-                else:
-                    _run_fresh(job, program, code, mine, wanted, arena, max_bytes, resets)
+            for program, code, wanted, tier, resets in ready:
+                one = Loadable(job, program, code, wanted)
+                if tier == scan.FRESH or not run_once(one, mine, arena, max_bytes, fixed=tier == scan.ONCE):
+                    run_fresh(one, mine, arena, max_bytes, resets=resets)
                 for check_code in shared_checks:
                     if wanted is None or check_code[0] in wanted:
                         _run_check(job, program, code, check_code, arena, resets)
@@ -88,8 +78,8 @@ def _is_there(room_bytes: int) -> bool:
 
 def _ready(
     job: int, programs: list[ProgramRequest], seen: dict[object, int], arena: Arena, scanner: scan.Scan
-) -> list[tuple[int, types.CodeType, Wanted, bool, bool]]:
-    """(program, code, columns, whether to load it once, whether it resets) of those to run here.
+) -> list[tuple[int, types.CodeType, Wanted, int, bool]]:
+    """(program, code, columns, what the scan says, whether it resets) of those to run here.
 
     seen: programs of the job that are to meet all columns, by what makes them the same.
     """
@@ -115,7 +105,7 @@ def _ready(
         elif first != program:
             arena.put(job, program, layout.WHOLE, layout.SAME_AS, first)
         else:
-            ready.append((program, code, wanted, tier == scan.ONCE, resets))
+            ready.append((program, code, wanted, tier, resets))
     return ready
 
 
@@ -157,159 +147,6 @@ def _run_check(
     arena.put(job, program, index, kind, cpu_clock() - now, data)
     if elapsed_clock() - arena.flushed_ns >= layout.FLUSH_NS:
         arena.flush()
-
-
-def _run_once(
-    job: int,
-    program: int,
-    code: types.CodeType,
-    calls: SharedCalls,
-    wanted: Wanted,
-    arena: Arena,
-    max_bytes: int,
-) -> None:
-    """Load once, run all calls: the inner loop of the whole machine.
-
-    Answers are encoded and written down after as many calls as take FLUSH_NS.
-    """
-    space = namespace()
-    now = arena.begin(job, program, layout.WHOLE)
-    try:
-        exec(code, space)
-    except BaseException as error:
-        kind, data = raised_beside_others(error, arena)
-        arena.put(job, program, layout.WHOLE, kind, cpu_clock() - now, data)
-        return
-    columns, functions, arguments = calls.ready(space, wanted)
-    while columns:
-        times_ns, values, failed = _called(job, program, columns, functions, arguments, arena)
-        arena.words[layout.MARK] = job << 40 | program << 20 | layout.SEVERAL
-        done = columns[: len(values)]
-        kinds, answers = _encoded(job, program, done, values, arena, max_bytes)
-        for index, (kind, data) in failed.items():
-            kinds[index], answers[index] = kind, data
-        arena.put_many(job, program, times_ns, done, kinds, answers)
-        if elapsed_clock() - arena.flushed_ns >= layout.FLUSH_NS:
-            arena.flush()
-        n = len(done)
-        columns, functions, arguments = columns[n:], functions[n:], arguments[n:]
-    space.clear()
-
-
-def _called(
-    job: int,
-    program: int,
-    columns: list[int],
-    functions: list[Function],
-    arguments: list[Arguments],
-    arena: Arena,
-) -> tuple[list[int], list[Any], dict[int, Answer]]:
-    """(CPU nanoseconds, values, failures by position) of calls that took FLUSH_NS together, or of all."""
-    words, clock, place = arena.words, elapsed_clock, layout.CALL
-    times_ns: list[int] = []
-    values: list[Any] = []
-    failed: dict[int, Answer] = {}
-    took, returned = times_ns.append, values.append
-    words[place] = columns[0]
-    words[layout.MARK] = job << 40 | program << 20 | layout.IN_CALLS
-    started_ns = arena.start_clock()
-    before = clock()
-    end = before + layout.FLUSH_NS
-    for words[place], function, given in zip(columns, functions, arguments, strict=True):
-        try:
-            returned(function(*given))
-        except BaseException as error:
-            failed[len(values)] = raised_beside_others(error, arena)
-            returned(None)
-        after = clock()
-        took(after - before)
-        if after > end:
-            break
-        before = after
-    # Another process may have had the core while a long call ran; it took no more CPU than all together.
-    times_ns[-1] = min(times_ns[-1], cpu_clock() - started_ns, 0xFFFFFFFF)
-    return times_ns, values, failed
-
-
-def _encoded(
-    job: int, program: int, calls: list[int], values: list[Any], arena: Arena, max_bytes: int
-) -> tuple[bytearray, list[bytes]]:
-    """(kinds, answers) of the values of calls."""
-    try:
-        answers = list(map(transport.dumps, values, repeat(2)))
-        if max(map(len, answers)) <= max_bytes and transport.MARKED not in b"".join(answers):
-            return bytearray(len(values)), answers
-    except (ValueError, MemoryError):
-        pass
-    kinds, answers = bytearray(), []
-    for index, call in enumerate(calls):
-        # What ends with a value, such as a generator, runs on its call's account.
-        arena.words[layout.MARK] = job << 40 | program << 20 | call
-        try:
-            kind, data = transport.plain(values[index], max_bytes)
-            values[index] = None
-        except BaseException as error:
-            kind, data = raised_beside_others(error, arena)
-        kinds.append(kind)
-        answers.append(data)
-    return kinds, answers
-
-
-def _run_fresh(
-    job: int,
-    program: int,
-    code: types.CodeType,
-    calls: SharedCalls,
-    wanted: Wanted,
-    arena: Arena,
-    max_bytes: int,
-    resets: bool,
-) -> None:
-    """Load anew for every call."""
-    limit = sys.getrecursionlimit()
-    times_ns: list[int] = []
-    done: list[int] = []
-    kinds = bytearray()
-    answers: list[bytes] = []
-    started_ns, now = arena.start_clock(), elapsed_clock()
-    end = now + layout.FLUSH_NS
-    for call, target, given in zip(calls.columns, calls.targets, calls.arguments(), strict=True):
-        if wanted is not None and call not in wanted:
-            continue
-        arena.words[layout.MARK] = job << 40 | program << 20 | call
-        if resets:
-            random.seed(0)
-        kind, data = _fresh_answer(code, target, given, arena, max_bytes)
-        if resets:
-            sys.setrecursionlimit(limit)
-        after = elapsed_clock()
-        times_ns.append(after - now)
-        done.append(call)
-        kinds.append(kind)
-        answers.append(data)
-        now = after
-        if after > end:
-            times_ns[-1] = min(times_ns[-1], cpu_clock() - started_ns, 0xFFFFFFFF)
-            arena.put_many(job, program, times_ns, done, kinds, answers)
-            arena.flush()
-            times_ns, done, kinds, answers = [], [], bytearray(), []
-            started_ns, now = arena.start_clock(), elapsed_clock()
-            end = now + layout.FLUSH_NS
-    arena.put_many(job, program, times_ns, done, kinds, answers)
-
-
-def _fresh_answer(
-    code: types.CodeType, target: Target, given: Arguments, arena: Arena, max_bytes: int
-) -> Answer:
-    space = namespace()
-    try:
-        exec(code, space)
-        bind, call_code = target
-        answer = transport.plain(bind(call_code, space)(*given), max_bytes)
-    except BaseException as error:
-        answer = raised_beside_others(error, arena)
-    space.clear()
-    return answer
 
 
 def run_expressions(texts: list[str], arena: Arena, scanner: scan.Scan, max_bytes: int) -> None:

@@ -1,7 +1,8 @@
 import pytest
 
 from pipeline.sandbox.inside.names import identity
-from pipeline.sandbox.inside.scan import ALONE, FRESH, LOST, ONCE, OWN, Scan
+from pipeline.sandbox.inside.programs import is_fixed, namespace
+from pipeline.sandbox.inside.scan import ALONE, FIXED, FRESH, LOST, ONCE, OWN, Scan
 from pipeline.sandbox.isolation import PRELOAD
 
 F = "def f(x):\n    return x\n"
@@ -44,19 +45,50 @@ def test_programs_that_only_define_are_loaded_once(scan: Scan, text: str):
 @pytest.mark.parametrize(
     "text",
     [
-        "seen = []\n" + F,
-        "def f(x, seen=[]):\n    seen.append(x)\n    return seen\n",
         "n = 0\ndef f(x):\n    global n\n    n += 1\n    return n\n",
         "class Solution:\n    calls = 0\n    def f(self, x):\n        self.calls += 1\n        return x\n",
-        "from functools import lru_cache\n@lru_cache\ndef f(x):\n    return x\n",
         "def f(x):\n    f.n = 1\n    return x\n",
         "import random\ndef f(x):\n    return random.random()\n",
         "import sys\nsys.setrecursionlimit(5000)\n" + F,
-        "from typing import List\nclass Solution:\n    def f(self, x: List[int]):\n        return x\n",
     ],
 )
 def test_programs_with_state_of_their_own_are_loaded_for_every_call(scan: Scan, text: str):
     assert scan.program(compiled(text))[0] == FRESH
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        F + "print(f(1))\n",
+        "LIMIT = int('7')\ndef f(x, least=0):\n    return max(x, least)\n" + "if f(1):\n    import math\n",
+    ],
+)
+def test_programs_that_leave_only_functions_and_constants_are_loaded_once(scan: Scan, text: str):
+    space = namespace()
+    exec(text, space)
+    assert scan.program(compiled(text))[0] == FIXED
+    assert is_fixed(space)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "seen = []\n" + F,
+        "def f(x, seen=[]):\n    seen.append(x)\n    return seen\n",
+        "def f(x, *, seen={}):\n    return seen.setdefault(x, len(seen))\n",
+        "def made(n):\n    def f(x):\n        nonlocal n\n        n += x\n    return f\nf = made(0)\n",
+        "numbers = iter(range(9))\n" + F,
+        "keep = [].append\n" + F,
+        "pair = 1, []\n" + F,
+        "from functools import lru_cache\n@lru_cache\ndef f(x):\n    return x\n",
+        "from typing import List\nclass Solution:\n    def f(self, x: List[int]):\n        return x\n",
+    ],
+)
+def test_programs_that_leave_more_are_not_taken_for_fixed(scan: Scan, text: str):
+    space = namespace()
+    exec(text, space)
+    assert scan.program(compiled(text))[0] == FIXED
+    assert not is_fixed(space)
 
 
 @pytest.mark.parametrize(
