@@ -49,6 +49,8 @@ def _verdicts(
     sample: Sample, result: Result, expected: dict[str, bytes | None], sandbox: Sandbox
 ) -> Verdicts:
     """Equal answers of a job are one object, and so are equal rows of them: each is judged once a test."""
+    if not len(sample):
+        return [[] for _ in sample.programs]
     rows = {id(row): row for row in result.seen}
     answers_of = dict(
         zip([call.code for call in result.job.calls], zip(*rows.values(), strict=True), strict=True)
