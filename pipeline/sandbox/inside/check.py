@@ -1,135 +1,41 @@
-"""Tests that run as code, kept apart from the program they test.
+"""Tests that run as code, kept apart from the program they test: the check's side.
 
 A check never touches an object of the program. What the program returns is copied as plain data; what is not
 plain (an instance, a generator, a function) stays with the program, and the check holds a `Remote` for it,
 whose attributes, calls and items are asked for one by one. So an object that lies about `==` meets no
 comparison, and a program that redefines `len` or `isinstance` redefines them for itself.
 
-Next to a program that passed the scan both live in one process (`Holder` is called directly). Any other
-program gets a process of its own (`serve_program`), and the check talks to it over pipes; the bytes that come
-back are hostile and go through `parse`.
+Next to a program that passed the scan both live in one process, and the check asks the program's `Holder`
+itself (`direct`). Any other program gets a process of its own, and the check talks to it over pipes
+(`over_pipes`); the bytes that come back are hostile and go through `parse`.
 """
 
 import builtins
-import collections
-import os
-import struct
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-from pipeline.sandbox.inside import exceptions, layout, parse, transport
+from pipeline.sandbox.inside import exceptions, layout, parse
+from pipeline.sandbox.inside.holder import (
+    COLLECTIONS,
+    GIVEN,
+    MUTABLE,
+    OBJECT,
+    RAISED,
+    SEQUENCES,
+    STOP,
+    VALUE,
+    Holder,
+    NotPlain,
+    Reply,
+    encoded,
+    is_leaf,
+    receive,
+    send,
+)
 from pipeline.sandbox.inside.names import nested
-from pipeline.sandbox.inside.programs import namespace
 
-MAX_MESSAGE_BYTES = 4 << 20
-_LENGTH = struct.Struct("<I")
-_SEQUENCES = (list, bytearray, collections.deque)
-_COLLECTIONS = (dict, set, collections.Counter, collections.defaultdict, collections.OrderedDict)
-_MUTABLE = _SEQUENCES + _COLLECTIONS
 _IMMUTABLE_TYPE = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE
-_module = type.__dict__["__module__"].__get__
-_LEAVES = frozenset([int, float, str, bool, bytes, complex, type(None)])
-VALUE, OBJECT, RAISED, STOP, NO_REPLY, GIVEN = range(6)
-
-Reply = tuple[int, Any, list[Any]]
-
-
-class NotPlain(BaseException):
-    """A message holds what cannot cross; no `except Exception` of a check hides it."""
-
-
-class HungUp(BaseException):
-    """The other process has ended."""
-
-
-def encoded(value: object) -> bytes:
-    """The value's bytes.
-
-    Raises:
-        NotPlain: it has none.
-    """
-    kind, raw = transport.careful(value, MAX_MESSAGE_BYTES)
-    if kind != layout.PLAIN:
-        raise NotPlain
-    return raw
-
-
-class Holder:
-    """The program's side: its objects by number, and what a check may do with them."""
-
-    def __init__(self, space: dict[str, Any]) -> None:
-        self.objects: list[Any] = [space]
-
-    def do(self, verb: str, handle: int, detail: Any, arguments: list[Any]) -> Reply:
-        """One request of the check; exceptions of the program cross as `exceptions` says."""
-        try:
-            return self._do(verb, self.objects[handle], detail, arguments)
-        except StopIteration:
-            return STOP, None, []
-        except (NotPlain, SystemExit, MemoryError):
-            raise
-        except BaseException as error:
-            return RAISED, exceptions.described(error), []
-
-    def _do(self, verb: str, target: Any, detail: Any, arguments: list[Any]) -> Reply:
-        if verb == "global":
-            return self.reply(target[detail]) if detail in target else (STOP, None, [])
-        if verb == "get":
-            return self.reply(getattr(target, detail))
-        if verb == "call":
-            named = dict(detail)
-            given = [*arguments, *named.values()]
-            kind, content, _ = self._returned(target(*arguments, **named), given)
-            return kind, content, [item if type(item) in _MUTABLE else None for item in given]
-        if verb == "set":
-            if _module(type(target)) != namespace()["__name__"]:
-                raise AttributeError(detail)  # what other classes made may be shared with neighbours
-            setattr(target, detail, *arguments)
-            return VALUE, None, []
-        if verb == "iterate":
-            return self.reply(iter(target))
-        if verb == "item":
-            return self.reply(target[detail])
-        if verb == "length":
-            return self.reply(len(target))
-        if verb == "truth":
-            return self.reply(bool(target))
-        return self.reply(next(target))
-
-    def _returned(self, value: Any, given: list[Any]) -> Reply:
-        """As `reply`, but an argument that comes back is told as that, so that `is` holds of it."""
-        for place, item in enumerate(given):
-            if item is value and type(item) in _MUTABLE:
-                return GIVEN, place, []
-        return self.reply(value)
-
-    def meant(self, kind: int, content: Any) -> Any:
-        """What an argument told over a pipe stands for."""
-        return self.objects[content] if kind == OBJECT else content
-
-    def reply(self, value: Any) -> Reply:
-        """The value as plain data, or by number."""
-        if _is_leaf(value):
-            return VALUE, value, []
-        kind, raw = transport.careful(value, MAX_MESSAGE_BYTES)
-        if kind == layout.PLAIN:
-            return VALUE, parse.parse(raw), []
-        self.objects.append(value)
-        return OBJECT, len(self.objects) - 1, []
-
-
-class Unloadable(Holder):
-    """A program that raised while it was loaded raises the same whenever it is asked for anything."""
-
-    def __init__(self, error: BaseException) -> None:
-        super().__init__({})
-        self.error = exceptions.described(error)
-
-    def do(self, *_: Any) -> Reply:
-        """The exception."""
-        return RAISED, self.error, []
-
 
 Ask = Callable[[str, int, Any, list[Any]], Reply]
 
@@ -184,16 +90,16 @@ def _take_over(mine: Any, theirs: Any) -> None:
     """A program may change the arguments it is given; the check's own objects follow."""
     if theirs is None or type(mine) is not type(theirs):
         return
-    if type(mine) in _SEQUENCES:
+    if type(mine) in SEQUENCES:
         mine.clear()
         mine.extend(theirs)
-    elif type(mine) in _COLLECTIONS:
+    elif type(mine) in COLLECTIONS:
         mine.clear()
         mine.update(theirs)
 
 
 def _given_back(given: list[Any], place: Any) -> Any:
-    if type(place) is not int or not 0 <= place < len(given) or type(given[place]) not in _MUTABLE:
+    if type(place) is not int or not 0 <= place < len(given) or type(given[place]) not in MUTABLE:
         raise NotPlain
     return given[place]
 
@@ -219,14 +125,14 @@ def direct(holder: Holder) -> Ask:
     def inward(value: Any) -> Any:
         if type(value) is Remote:
             return holder.objects[value._handle]
-        if _is_leaf(value) or _is_fixed(value):
+        if is_leaf(value) or _is_fixed(value):
             return value
         if type(value) is slice:
             return slice(inward(value.start), inward(value.stop), inward(value.step))
         return crossing(value) if callable(value) else parse.parse(encoded(value))
 
     def outward(value: Any) -> Any:
-        return value if _is_leaf(value) else _received(ask, *holder.reply(value)[:2])
+        return value if is_leaf(value) else _received(ask, *holder.reply(value)[:2])
 
     def crossing(function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any, **named: Any) -> Any:
@@ -258,12 +164,6 @@ def direct(holder: Holder) -> Ask:
     return ask
 
 
-def _is_leaf(value: Any) -> bool:
-    """Whether it is of such a type exactly: a class of the program's own class may say that it equals one."""
-    kind = type(value)
-    return type(kind) is type and kind in _LEAVES
-
-
 def _is_fixed(value: Any) -> bool:
     """Whether it is a builtin function or class, which nobody can change, and not the maker of classes."""
     kind = type(value)
@@ -277,9 +177,9 @@ def over_pipes(read_end: int, write_end: int) -> Ask:
 
     def ask(verb: str, handle: int, detail: Any, arguments: list[Any]) -> Reply:
         told = [(name, _told(item)) for name, item in detail] if verb == "call" else detail
-        _send(write_end, encoded([verb, handle, told, list(map(_told, arguments))]))
+        send(write_end, encoded([verb, handle, told, list(map(_told, arguments))]))
         try:
-            kind, content, changed = parse.parse(_receive(read_end))
+            kind, content, changed = parse.parse(receive(read_end))
             if kind not in (VALUE, OBJECT, RAISED, STOP, GIVEN) or type(changed) is not list:
                 raise NotPlain
         except (parse.Malformed, ValueError, TypeError):
@@ -292,45 +192,6 @@ def over_pipes(read_end: int, write_end: int) -> Ask:
 def _told(argument: Any) -> tuple[int, Any]:
     """An argument as plain data, or an object of the program's by number."""
     return (OBJECT, argument._handle) if type(argument) is Remote else (VALUE, argument)
-
-
-def serve_program(holder: Holder, read_end: int, write_end: int) -> None:
-    """Answer a check in another process until it hangs up."""
-    while True:
-        verb, handle, told, arguments = parse.parse(_receive(read_end))
-        detail = [(name, holder.meant(*item)) for name, item in told] if verb == "call" else told
-        try:
-            reply = encoded(
-                list(holder.do(verb, handle, detail, [holder.meant(*item) for item in arguments]))
-            )
-        except NotPlain:
-            reply = encoded([NO_REPLY, None, []])
-        _send(write_end, reply)
-
-
-def _send(descriptor: int, data: bytes) -> None:
-    view = memoryview(_LENGTH.pack(len(data)) + data)
-    while view:
-        try:
-            view = view[os.write(descriptor, view) :]
-        except BrokenPipeError:
-            raise HungUp from None
-
-
-def _receive(descriptor: int) -> bytes:
-    (size,) = _LENGTH.unpack(b"".join(_exactly(descriptor, _LENGTH.size)))
-    if size > MAX_MESSAGE_BYTES + 1024:
-        raise NotPlain
-    return b"".join(_exactly(descriptor, size))
-
-
-def _exactly(descriptor: int, size: int) -> Iterator[bytes]:
-    while size:
-        data = os.read(descriptor, min(size, 1 << 16))
-        if not data:
-            raise HungUp
-        size -= len(data)
-        yield data
 
 
 def wanted_names(code: types.CodeType, entry_point: str) -> set[str]:

@@ -17,6 +17,7 @@ from typing import Any
 
 from pipeline.sandbox.inside import check, layout, scan, transport
 from pipeline.sandbox.inside.arena import Arena, cpu_clock
+from pipeline.sandbox.inside.holder import Holder, HungUp, Unloadable, serve_program
 from pipeline.sandbox.inside.programs import compiled, module, raised
 from pipeline.sandbox.inside.shared import JobRequest, run_expressions, run_shared
 
@@ -94,21 +95,21 @@ def serve_split_program(text: str, read_end: int, write_end: int) -> None:
         return  # the check's process finds out for itself
     try:
         holder = _loaded(code, space)
-        check.serve_program(holder, read_end, write_end)
+        serve_program(holder, read_end, write_end)
     except MemoryError:
         os._exit(layout.EXIT_MEMORY)
-    except check.HungUp:
+    except HungUp:
         signal.pause()  # to be killed: ending now would look as if the program had ended by itself
 
 
-def _loaded(code: types.CodeType, space: dict[str, Any]) -> check.Holder:
+def _loaded(code: types.CodeType, space: dict[str, Any]) -> Holder:
     try:
         exec(code, space)
     except (SystemExit, MemoryError):
         raise
     except BaseException as error:
-        return check.Unloadable(error)
-    return check.Holder(space)
+        return Unloadable(error)
+    return Holder(space)
 
 
 def serve_split_check(request: bytes, read_end: int, write_end: int, arena: Arena) -> None:
@@ -123,7 +124,7 @@ def serve_split_check(request: bytes, read_end: int, write_end: int, arena: Aren
         try:
             ask = check.over_pipes(read_end, write_end)
             kind, data = check.verdict(code, check.wanted_names(code, entry_point), ask)
-        except check.HungUp:
+        except HungUp:
             os._exit(layout.EXIT_HUNG_UP)
         except BaseException as error:
             kind, data = raised(error)

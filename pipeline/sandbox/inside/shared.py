@@ -14,6 +14,7 @@ from pipeline.sandbox.inside import check, layout, scan, transport
 from pipeline.sandbox.inside.answering import Loadable, run_fresh, run_once
 from pipeline.sandbox.inside.arena import Arena, cpu_clock, elapsed_clock
 from pipeline.sandbox.inside.calls import Column, shared_calls
+from pipeline.sandbox.inside.holder import Holder
 from pipeline.sandbox.inside.names import identity
 from pipeline.sandbox.inside.programs import (
     compiled_beside_others,
@@ -139,7 +140,7 @@ def _run_check(
     space = namespace()
     try:
         exec(code, space)
-        kind, data = check.verdict(check_code, names, check.direct(check.Holder(space)))
+        kind, data = check.verdict(check_code, names, check.direct(Holder(space)))
     except BaseException as error:
         kind, data = raised_beside_others(error, arena)
     sys.setrecursionlimit(limit)
