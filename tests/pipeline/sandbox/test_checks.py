@@ -131,3 +131,28 @@ def test_a_check_cannot_set_an_attribute_of_what_neighbours_share(sandbox: Sandb
     patches = ["statistics.mean = len\nf([1])\nassert True", "List.kept = 1\nf([1])\nassert True"]
     found = verdicts(sandbox, [shares], [*patches, "assert f([1, 3]) in (2,)"])
     assert found == [["fail", "error", "pass"]]
+
+
+def test_a_check_may_slice_what_stays_with_the_program(sandbox: Sandbox):
+    row = "class Row:\n    def __getitem__(self, key):\n        return [1, 2, 3][key]\n"
+    program = f"{row}def f(x):\n    return Row()\n"
+    assert verdicts(sandbox, [program], ["assert f(1)[1:] == [2, 3]\n"]) == [["pass"]]
+
+
+def test_a_check_hands_over_functions_and_builtins_and_gets_objects_back(sandbox: Sandbox):
+    check = """
+def boom(x):
+    raise KeyError(x)
+assert f(lambda x, y=1: x + y, 1) == 2
+assert f(abs, -1) == 1 and f(int, "3") == 3
+assert f(k, 2) == 4
+assert f(lambda x: sorted(x), [2, 1]) == [1, 2]
+try:
+    f(boom, 1)
+except KeyError:
+    pass
+else:
+    assert False
+"""
+    applies = "def f(g, x):\n    return g(x)\ndef k(x):\n    return 2 * x\n"
+    assert verdicts(sandbox, [applies], [check]) == [["pass"]]

@@ -1,0 +1,162 @@
+"""Nothing that a check does reaches a neighbour or a later check, and no program's lie reaches a check."""
+
+import pytest
+
+from pipeline.sandbox.sandbox import Sandbox
+from pipeline.sandbox.statuses import VERDICTS
+from tests.pipeline.sandbox.neighbours import met
+
+
+@pytest.mark.parametrize(
+    ("hostile", "check"),
+    [
+        (
+            "def f(given, x=0):\n    given.most_common = lambda *_: 'patched'\n    return 1\n",
+            "from collections import Counter\nf(Counter)\n",
+        ),
+        (
+            """
+            def f(given, x=0):
+                try:
+                    given()
+                except Exception as error:
+                    type(error).__str__ = lambda self: "patched"
+                return 1
+        """,
+            "import statistics\nf(lambda: statistics.mean([]))\n",
+        ),
+        (
+            """
+            from collections.abc import Sized
+            def f(given, x=0):
+                given("H", (Sized,), {"__subclasshook__": classmethod(lambda c, other: True)})
+                return 1
+        """,
+            "f(type)\n",
+        ),
+        (
+            """
+            def g(x):
+                return x
+            def f(given, x=0):
+                type(given).__call__ = lambda *_, **__: 2
+                return 1
+        """,
+            "f(g)\n",
+        ),
+    ],
+    ids=["a class", "an exception", "the maker of classes", "what stands for its own object"],
+)
+def test_what_a_check_hands_to_a_program_is_no_way_to_its_neighbours(
+    hostile: str, check: str, sandbox: Sandbox
+):
+    honest = """
+        import statistics
+        from collections import Counter
+        from collections.abc import Sized
+        def g(x):
+            return x
+        def f(given, x=0):
+            if callable(given):
+                return 1
+            try:
+                statistics.mean([])
+            except statistics.StatisticsError as error:
+                return Counter("aab").most_common(1), str(error), isinstance(1.5, Sized)
+    """
+    is_right = "assert f(1) == ([('a', 2)], 'mean requires at least one data point', False)\n"
+    _, beside = met(sandbox, [hostile, honest], (), (check, is_right))
+    assert beside[1] == "pass"
+
+
+@pytest.mark.parametrize(
+    ("hostile", "check"),
+    [
+        ("def f(x):\n    return x\n", "type(f).__call__ = lambda *_: (['a'], '0.33')\n"),
+        ("import decimal\ndef f(x):\n    return x\n", "decimal.setcontext(decimal.Context(3))\n"),
+        (
+            """
+            class Keyed:
+                def __getitem__(self, key):
+                    key.most_common = lambda *_: "patched"
+                    return 1
+            def f(x):
+                return Keyed()
+        """,
+            "from collections import Counter\nf(1)[Counter]\n",
+        ),
+        (
+            """
+            def f(given):
+                try:
+                    given()
+                except BaseException as error:
+                    type(error).__init__ = lambda *_: 1 / 0
+        """,
+            "f(lambda: iter([]))\n",
+        ),
+    ],
+    ids=["what stands for an object", "what the program imports", "the key of an item", "an exception"],
+)
+def test_a_check_changes_nothing_that_a_later_check_meets(hostile: str, check: str, sandbox: Sandbox):
+    honest = """
+        from collections import Counter
+        from decimal import Decimal
+        def f(x):
+            return x() if callable(x) else (Counter("aab").most_common(1), str(Decimal(1) / 8 + 1))
+    """
+    later = ("assert f(1) == ([('a', 2)], '1.125')\n", "f(lambda: iter(()))\n")
+    _, [_, *beside] = met(sandbox, [hostile, honest], (), (check, *later))
+    assert beside == ["pass", "fail"]
+
+
+@pytest.mark.parametrize(
+    ("lies", "check"),
+    [
+        (
+            """
+            class Liar(type):
+                def __hash__(self):
+                    return hash(int)
+                def __eq__(self, other):
+                    return True
+            class Anything(metaclass=Liar):
+                def __eq__(self, other):
+                    return True
+            def f(x):
+                return Anything()
+        """,
+            "assert f(1) == 2\n",
+        ),
+        (
+            """
+            class Anything:
+                def __eq__(self, other):
+                    return True
+            class Text(str):
+                def __getitem__(self, key):
+                    return Anything()
+            class Raised(ValueError):
+                def __str__(self):
+                    return Text("wrong")
+            def f(x):
+                raise Raised
+        """,
+            "try:\n    f(1)\nexcept ValueError as error:\n    assert error.args[0] == 'right'\n",
+        ),
+    ],
+    ids=["about its type", "in the text of an exception"],
+)
+def test_no_object_that_lies_crosses_to_a_check(lies: str, check: str, sandbox: Sandbox):
+    assert met(sandbox, [lies], (), (check,)) == [["fail"]]
+
+
+def test_a_check_that_forges_its_answer_says_one_of_the_verdicts_all_the_same(sandbox: Sandbox):
+    forged = """import gc
+[arena] = [thing for thing in gc.get_objects() if type(thing).__name__ == "Arena"]
+arena.put(0, 0, 0, {kind}, 0, b"N")
+arena.flush()
+"""
+    checks = tuple(forged.format(kind=kind) for kind in (0, 6, 7, 255))
+    [row] = met(sandbox, ["def f(x):\n    return x\n"], (), checks)
+    assert set(row) <= set(VERDICTS)

@@ -1,0 +1,143 @@
+"""Nothing that a program does reaches a later call of its own."""
+
+import pytest
+
+from pipeline.sandbox.sandbox import Sandbox
+from tests.pipeline.sandbox.neighbours import met
+
+KEEPS = {
+    "in its own annotations": """
+        def f():
+            f.__annotations__[len(f.__annotations__)] = 1
+            return len(f.__annotations__)
+    """,
+    "in another module's annotations": """
+        import statistics
+        def f():
+            kept = statistics.mean.__annotations__
+            kept[len(kept)] = 1
+            return len(kept)
+    """,
+    "in the generator that statistics draws from": """
+        from statistics import NormalDist
+        def f():
+            return NormalDist().samples(1)
+    """,
+    "in a defaultdict that a format string reaches": """
+        import typing
+        def f():
+            shown = "{0.__globals__[_overload_registry]}".format(typing.cast)
+            "{0.__globals__[_overload_registry][kept]}".format(typing.cast)
+            return shown
+    """,
+    "in its working directory": """
+        import os
+        def f():
+            was = os.getcwd()
+            os.chdir("/usr")
+            return was
+    """,
+    "in its file mode mask": "import os\ndef f():\n    return os.umask(0o77)\n",
+    "in a set of os": """
+        import os
+        def f():
+            was = 1 in os.supports_fd
+            os.supports_fd.add(1)
+            return was
+    """,
+    "in copy's table": """
+        import copy
+        def f():
+            copy.dispatch_table[len(copy.dispatch_table)] = 1
+            return len(copy.dispatch_table)
+    """,
+    "in the flags of a decimal context": """
+        import decimal
+        def f():
+            was = decimal.ExtendedContext.flags[decimal.Inexact]
+            decimal.ExtendedContext.divide(1, 3)
+            return was
+    """,
+    "in a local decimal context that never ends": """
+        import decimal
+        def f():
+            was = str(decimal.Decimal(1) / 3)
+            decimal.localcontext(decimal.Context(5)).__enter__()
+            return was
+    """,
+    "in a module's dictionary that a pattern reaches": """
+        import math
+        def f():
+            match math:
+                case object(__dict__=names):
+                    names["n"] = names.get("n", 0) + 1
+                    return names["n"]
+    """,
+    "on the search path that a loader reaches": """
+        def f():
+            path = __loader__.load_module("sys").path
+            path.append("n")
+            return path.count("n")
+    """,
+    "in what a generic class tells its result": """
+        import math
+        from typing import Annotated
+        def f():
+            was = len(dir(math))
+            Annotated[lambda: math, 1]()
+            return was
+    """,
+    "in the one builtin class that can be changed": """
+        def f():
+            was = len(dir(ExceptionGroup))
+            ExceptionGroup.kept = 1
+            return was
+    """,
+    "in the same class by way of except*": """
+        def f():
+            try:
+                raise ValueError
+            except* ValueError as error:
+                kind = type(error)
+            was = len(dir(kind))
+            kind.kept = 1
+            return was
+    """,
+    "in the memory that answers come back in": """
+        import gc
+        def f():
+            [arena] = [thing for thing in gc.get_objects() if type(thing).__name__ == "Arena"]
+            arena.frames[-1] += 1
+            return arena.frames[-1]
+    """,
+    "in the memory that requests come in": """
+        import mmap
+        def f():
+            for descriptor in range(3, 64):
+                try:
+                    memory = mmap.mmap(descriptor, 0)
+                except OSError:
+                    continue
+                memory[-1] += 1
+                return memory[-1]
+    """,
+}
+CALLS = ("f()", "f(*())", "f(**{})")
+
+
+@pytest.mark.parametrize("code", KEEPS.values(), ids=KEEPS)
+def test_a_program_cannot_keep_anything(code: str, sandbox: Sandbox):
+    [row] = met(sandbox, [code], CALLS)
+    assert len(set(row)) == 1, row
+
+
+def test_a_call_that_draws_at_random_draws_what_it_draws_alone(sandbox: Sandbox):
+    draws = ("statistics.NormalDist().samples(1)", "[statistics.random.gauss(0, 1)]")
+    program = "import statistics\ndef f(x):\n    return x\n"
+    [together] = met(sandbox, [program], draws)
+    assert together == [met(sandbox, [program], (call,))[0][0] for call in draws]
+
+
+def test_a_call_that_lowers_the_recursion_limit_lowers_it_for_itself(sandbox: Sandbox):
+    deep = "import sys\ndef f(x):\n    return f(x - 1) if x else 0\n"
+    assert met(sandbox, [deep], ("f(500)", "sys.setrecursionlimit(100)", "f(501)")) == [["0", "None", "0"]]
