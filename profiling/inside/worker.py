@@ -7,7 +7,8 @@ Request: entry_point, programs (codes), seed, sample_s, rounds, limits (of `grow
     checks: [workload, ...]; programs must return there what the first one returns
 Answer: dropped {program index: reason}; the lists below have a null for a dropped program.
     workload: [call, shape, size] or null, ended: why growth stopped (of `growth`), digest: of the value
-    ladder: [[size, [s, ...]], ...], checks: other workloads on which all programs agreed
+    ladder: [[size, [s, ...]], ...], with 0 s for a dropped program
+    checks: other workloads on which all programs agreed
     seconds: [[CPU s a call or null where left out, ...rounds], ...], loops: [...]
     peaks: [bytes, ...], lines: [[[number, s, hits, bytes grown], ...], ...], fills: [share of the peak, ...]
 """
@@ -117,9 +118,15 @@ def _grow(
         return
     chosen = ladders[0]
     answer["ended"] = chosen.ended
-    answer["ladder"] = [[rung.size, list(rung.seconds)] for rung in chosen.rungs]
+    n_programs = len(request["programs"])
+    for rung in chosen.rungs:
+        answer["ladder"].append(_rung(rung.size, dict(zip(programs, rung.seconds, strict=True)), n_programs))
     answer["workload"] = _named(chosen)
     answer["checks"] = [_named(other) for other in ladders[1:] if len(other.rungs) > 1]
+
+
+def _rung(size: int, seconds: dict[int, float], n_programs: int) -> list[Any]:
+    return [size, [seconds.get(index, 0.0) for index in range(n_programs)]]
 
 
 def _named(ladder: Ladder) -> list[Any]:

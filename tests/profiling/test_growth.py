@@ -102,6 +102,14 @@ def test_growth_stops_where_solutions_part():
     assert found.dropped == {}
 
 
+def test_a_program_that_is_not_measured_leaves_the_others_their_own_figures():
+    grows = "def f(n):\n    for _ in range(n):\n        pass\n    return 0\n"
+    constant = "def f(n):\n    return 0\n"
+    found = measured("import gc\n" + constant, constant, grows, calls=("f(40)",))
+    assert found.dropped == {0: "reaches_outside"}
+    assert [found.grew(index) for index in found.live] == [False, True]
+
+
 def test_exponential_cost_is_approached_with_care():
     slow = "def f(n):\n    return n if n < 2 else f(n - 1) + f(n - 2)\n"
     quick = "def f(n):\n    a, b = 0, 1\n    for _ in range(n):\n        a, b = b, a + b\n    return a\n"
