@@ -1,7 +1,8 @@
 """A measurement from its first process to its last: grow, time, and go on only while it could matter.
 
 Process 0 grows the inputs and times all programs on them; process 1 times them again and looks at memory and
-lines. Further processes take only those programs that stand in a pair about which nothing is decided yet.
+lines. Further processes take only those programs that stand in a pair about which nothing is decided yet, and
+something can be.
 """
 
 import json
@@ -94,6 +95,10 @@ class Measured:
         (_, first), (_, last) = self.ladder[0], self.ladder[-1]
         return last[program] > max(QUICK_S, GROWN * first[program])
 
+    def comparable(self, one: int, other: int) -> bool:
+        """Whether what is certain of two programs counts: one of them grew, or nothing is known of growth."""
+        return not self.ladder or self.grew(one) or self.grew(other)
+
     def claim(self, slower: int, faster: int) -> Claim | None:
         """What the times say about two programs; None where they say nothing."""
         if {slower, faster} <= set(self.live):
@@ -185,7 +190,7 @@ def _undecided(so_far: Measured, among: Sequence[int], min_speedup: float) -> li
     chosen: set[int] = set()
     for a, b in combinations([index for index in so_far.live if index in among], 2):
         claim = so_far.claim(a, b)
-        if claim is not None and claim.undecided(min_speedup):
+        if claim is not None and claim.undecided(min_speedup) and so_far.comparable(a, b):
             chosen |= {a, b}
     return sorted(chosen)
 

@@ -149,7 +149,7 @@ def comparison_rows(subject: Subject, measured: Measured, seed: int, min_speedup
             "exponent_gap": exponent_gap(
                 sizes, [t[slower] for _, t in measured.ladder], [t[faster] for _, t in measured.ladder]
             ),
-            "certified": claim.certified(min_speedup) and (measured.grew(slower) or measured.grew(faster)),
+            "certified": claim.certified(min_speedup) and measured.comparable(slower, faster),
             "processes": claim.processes,
         }
 

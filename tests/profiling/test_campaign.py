@@ -1,0 +1,38 @@
+"""Which programs a measurement goes on with, as the worker's answers turn out."""
+
+import json
+
+from profiling.campaign import Base, Campaign
+from tests.profiling.runs import PLAN
+
+EVERYONE = ("grows", "grows too", "flat", "flat too")
+AS_WRITTEN = [1e-6] * 4
+GROWN = [1e-3, 1e-3, 1e-6, 1e-6]
+
+
+def seconds(program: str) -> list[float]:
+    """Of two of a kind one takes as long or a tenth longer, in turn: at 1.05 nothing is decided."""
+    taken = GROWN[EVERYONE.index(program)]
+    return [taken * (1.1 if program.endswith("too") and number % 2 else 1) for number in range(PLAN.rounds)]
+
+
+def test_no_further_process_is_spent_on_two_programs_that_take_no_longer_on_larger_inputs():
+    asked = []
+
+    def worker(payload: bytes) -> bytes:
+        programs = json.loads(payload)["programs"]
+        asked.append(programs)
+        answer = {
+            "dropped": {},
+            "workload": ["f(9)", "odd", 900],
+            "ended": "enough",
+            "ladder": [[9, AS_WRITTEN], [900, GROWN]],
+            "checks": [],
+            "seconds": [seconds(program) for program in programs],
+        }
+        return json.dumps(answer).encode()
+
+    Campaign(EVERYONE, "f", 3, PLAN, worker).growing([Base("f(9)", ("odd",), 9, 9000)])
+    first, further = asked[: PLAN.first_processes], asked[PLAN.first_processes :]
+    assert first == [list(EVERYONE)] * PLAN.first_processes
+    assert further[0] == ["grows", "grows too"]
