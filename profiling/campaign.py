@@ -138,12 +138,21 @@ class Campaign:
         )
         return self._continued(_with(start, answer, everyone, 0), 1)
 
-    def on(self, workload: Workload, small: Workload, checks: tuple[Workload, ...]) -> Measured:
-        """Measure the programs on a given workload, those that agree with the first on it and on `checks`."""
-        start = Measured(workload, small, GIVEN, checks=checks, times=({},) * len(self.codes))
-        return self._continued(start, 0)
+    def on(
+        self,
+        workload: Workload,
+        small: Workload,
+        checks: tuple[Workload, ...],
+        written: Workload | None = None,
+    ) -> Measured:
+        """Measure the programs on a given workload, those that agree with the first on it and on `checks`.
 
-    def _continued(self, so_far: Measured, first: int) -> Measured:
+        written: what `workload` was grown from, to see which programs grew; None where that is not asked.
+        """
+        start = Measured(workload, small, GIVEN, checks=checks, times=({},) * len(self.codes))
+        return self._continued(start, 0, written)
+
+    def _continued(self, so_far: Measured, first: int, written: Workload | None = None) -> Measured:
         chosen = list(range(len(self.codes)))
         for process in range(first, self.plan.max_processes):
             chosen = [index for index in chosen if index not in so_far.dropped]
@@ -156,6 +165,7 @@ class Campaign:
                 "small": astuple(so_far.small),
                 "details": process == 1,
                 "checks": [astuple(check) for check in so_far.checks] if process == 0 else [],
+                "written": astuple(written) if written is not None and process == 0 else None,
             }
             answer = self._answer(chosen, process, request)
             if answer is None:
@@ -213,6 +223,7 @@ def _with(so_far: Measured, answer: Answer, chosen: Sequence[int], process: int)
         times=tuple(times),
         dropped=so_far.dropped | {chosen[place]: reason for place, reason in answer.dropped.items()},
         digest=so_far.digest or answer.digest,
+        ladder=so_far.ladder or answer.ladder,
         loops=spread(answer.loops, so_far.loops),
         peaks=spread(answer.peaks, so_far.peaks),
         lines=spread(answer.lines, so_far.lines),

@@ -13,6 +13,7 @@ from pydantic import Field, TypeAdapter
 
 from pipeline.execution import GivenTest, Trial, judged
 from pipeline.identity import content_id
+from pipeline.inputs import enlarge
 from pipeline.journal import Journal
 from pipeline.outcomes import Judged
 from pipeline.params import Section
@@ -160,7 +161,9 @@ class Court:
         codes = tuple(family.members[index][1] for index in kept)
         seed = self.instrument.task_seed(family.task_id)
         campaign = Campaign(codes, family.entry_point, seed, self.instrument.plan, self.instrument.ask)
-        return campaign.on(family.main, family.small, family.checks)
+        call = family.main.call
+        written = Workload(call, enlarge.AS_WRITTEN, enlarge.natural_size(call))
+        return campaign.on(family.main, family.small, family.checks, written)
 
 
 def refusals(family: Family, tried: Judged) -> dict[int, tuple[str, bool]]:
@@ -196,7 +199,8 @@ def measured_verdict(
     if claim is None:
         return Verdict(solution_id, False, PARENT_NOT_MEASURED, False)
     memory = _memory(measured, index)
-    reason = _reason(claim, memory, min_speedup)
+    is_faster = claim.certified(min_speedup) and measured.comparable(PARENT, index)
+    reason = FASTER if is_faster else _leaner_or_not(claim, memory, min_speedup)
     return Verdict(
         solution_id,
         accepted=reason in (FASTER, LEANER),
@@ -215,9 +219,7 @@ def _memory(measured: Measured, index: int) -> tuple[int, int] | None:
     return (parent, rewrite) if parent and rewrite else None
 
 
-def _reason(claim: Claim, memory: tuple[int, int] | None, min_speedup: float) -> str:
-    if claim.certified(min_speedup):
-        return FASTER
+def _leaner_or_not(claim: Claim, memory: tuple[int, int] | None, min_speedup: float) -> str:
     if memory is not None:
         # Peaks are exact; what is traded for them must not be time.
         parent, rewrite = memory

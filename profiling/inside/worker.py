@@ -5,6 +5,7 @@ Request: entry_point, programs (codes), seed, sample_s, rounds, limits (of `grow
     workload: [call, shape, size], small: the same      time on it; `details`: memory and lines too, these on
                                                         the small one
     checks: [workload, ...]; programs must return there what the first one returns
+    written: what the workload was grown from, or null; the same holds there, and the ladder is of these two
 Answer: dropped {program index: reason}; the lists below have a null for a dropped program.
     workload: [call, shape, size] or null, ended: why growth stopped (of `growth`), digest: of the value
     ladder: [[size, [s, ...]], ...], with 0 s for a dropped program
@@ -72,9 +73,12 @@ def main(payload: bytes, enlarge: Enlarge) -> bytes:
     if answer["workload"] is not None:
         call, shape, size = answer["workload"]
         arguments = enlarge(call, shape, size, request["seed"])
-        for call, shape, size in request.get("checks", ()):
+        written = request.get("written")
+        for call, shape, size in (*request.get("checks", ()), *([written] if written else ())):
             _compare(answer, programs, enlarge(call, shape, size, request["seed"]), limits)
         _measure(request, answer, programs, arguments, limits)
+        if written:
+            _two_rungs(request, answer, programs, enlarge, limits)
         if request.get("details"):
             call, shape, size = request["small"]
             small = enlarge(call, shape, size, request["seed"])
@@ -149,6 +153,25 @@ def _compare(answer: Answer, programs: dict[int, Program], arguments: Arguments,
         if not agree(value, expected):
             answer["dropped"][index] = DIFFERS
             del programs[index]
+
+
+def _two_rungs(
+    request: Request, answer: Answer, programs: dict[int, Program], enlarge: Enlarge, limits: Limits
+) -> None:
+    """Set a ladder of the call as written and the workload, for programs that did not climb it."""
+    for call, shape, size in (request["written"], request["workload"]):
+        arguments = enlarge(call, shape, size, request["seed"])
+        seconds = {}
+        for index, program in programs.items():
+            if index in answer["dropped"]:
+                continue
+            try:
+                with cpu_alarm(10 * limits.call_s):
+                    lazy = is_lazy(next(calls(program, arguments, lazy=False))())
+                    seconds[index] = least_s(calls(program, arguments, lazy=lazy))
+            except BaseException:  # a solution may raise anything
+                answer["dropped"][index] = FAILS
+        answer["ladder"].append(_rung(size, seconds, len(request["programs"])))
 
 
 @dataclass(frozen=True)

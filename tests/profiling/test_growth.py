@@ -3,7 +3,7 @@ import json
 import pytest
 
 from pipeline.inputs import enlarge
-from profiling.answers import LineCost, parsed_answer
+from profiling.answers import LineCost, Workload, parsed_answer
 from profiling.campaign import Base, Campaign
 from profiling.hotlines import hot_lines
 from profiling.inside import lines
@@ -147,6 +147,18 @@ def test_a_rewrite_must_agree_on_the_check_workloads_too():
     again = campaign.on(found.workload, found.small, found.checks)
     assert again.dropped == {1: "differs"}
     assert again.claim(0, 1) is None
+
+
+def test_on_a_workload_that_others_climbed_to_it_is_seen_anew_who_grew_and_who_agrees():
+    grows = "def f(n):\n    for _ in range(n):\n        pass\n    return n > 0\n"
+    constant, wrong_as_written = "def f(n):\n    return n > 0\n", "def f(n):\n    return n > 40\n"
+    found = measured(grows, constant, calls=("f(40)",))
+    programs = (constant, constant + "# another\n", grows, wrong_as_written)
+    again = Campaign(programs, "f", 3, PLAN, ask).on(
+        found.workload, found.small, (), Workload("f(40)", "as_written", 40)
+    )
+    assert again.dropped == {3: "differs"}
+    assert [again.comparable(0, index) for index in (1, 2)] == [False, True]
 
 
 def test_a_dead_worker_is_no_speedup():

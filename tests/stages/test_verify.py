@@ -53,6 +53,25 @@ def test_a_rewrite_that_is_wrong_on_enlarged_inputs_only_is_rejected_but_not_cer
     assert (row["accepted"], row["reason"], row["certainly_wrong"]) == (False, "differs", False)
 
 
+GROWS = "def distinct(n):\n    for _ in range(n):\n        pass\n    return n % 2\n"
+FLAT = "def distinct(n):\n    for _ in range(100):\n        pass\n    return n % 2\n"
+QUICK_ON_EVEN = FLAT.replace("100", "300 if n % 2 else 10")
+QUICK_ON_ODD = FLAT.replace("100", "10 if n % 2 else 300")
+
+
+def test_a_rewrite_that_is_faster_on_one_input_is_not_accepted_where_neither_takes_longer_on_larger_ones(
+    monkeypatch,
+):
+    calls = {"distinct(40)": "0", "distinct(41)": "1"}
+    write_inputs(GROWS, FLAT, calls=calls, telling=calls, optimize={"rounds": 1, "chains_per_task": 2})
+    profile.main()
+    script = Scripted(lambda asked: [QUICK_ON_EVEN, QUICK_ON_ODD] if "range(100)" in asked else [])
+    monkeypatch.setattr(optimize, "open_engine", script.opened)
+    optimize.main()
+    verify.main()
+    assert list(pd.read_parquet("outputs/verified").reason) == ["not_cheaper", "not_cheaper"]
+
+
 def test_verify_judges_alone_what_no_journal_holds(monkeypatch):
     first = verified(monkeypatch, QUADRATIC, LINEAR)
     for file in Path(".cache/journal/verify").iterdir():
