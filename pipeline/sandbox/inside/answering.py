@@ -42,6 +42,7 @@ def run_once(one: Loadable, calls: SharedCalls, arena: Arena, max_bytes: int, *,
         space.clear()
         return False
     columns, functions, arguments = calls.ready(space, wanted)
+    arguments.reverse()
     while columns:
         times_ns, values, failed = _called(job, program, columns, functions, arguments, arena)
         arena.words[layout.MARK] = job << 40 | program << 20 | layout.SEVERAL
@@ -53,7 +54,7 @@ def run_once(one: Loadable, calls: SharedCalls, arena: Arena, max_bytes: int, *,
         if elapsed_clock() - arena.flushed_ns >= layout.FLUSH_NS:
             arena.flush()
         n = len(done)
-        columns, functions, arguments = columns[n:], functions[n:], arguments[n:]
+        columns, functions = columns[n:], functions[n:]
     space.clear()
     return True
 
@@ -66,20 +67,23 @@ def _called(
     arguments: list[Arguments],
     arena: Arena,
 ) -> tuple[list[int], list[Any], dict[int, Answer]]:
-    """(CPU nanoseconds, values, failures by position) of calls that took FLUSH_NS together, or of all."""
+    """(CPU nanoseconds, values, failures by position) of calls that took FLUSH_NS together, or of all.
+
+    arguments: the first call's last; each is let go after its call, so that what ends with it ends there.
+    """
     words, clock, place = arena.words, elapsed_clock, layout.CALL
     times_ns: list[int] = []
     values: list[Any] = []
     failed: dict[int, Answer] = {}
-    took, returned = times_ns.append, values.append
+    took, returned, given = times_ns.append, values.append, arguments.pop
     words[place] = columns[0]
     words[layout.MARK] = job << 40 | program << 20 | layout.IN_CALLS
     started_ns = arena.start_clock()
     before = clock()
     end = before + layout.FLUSH_NS
-    for words[place], function, given in zip(columns, functions, arguments, strict=True):
+    for words[place], function in zip(columns, functions, strict=True):
         try:
-            returned(function(*given))
+            returned(function(*given()))
         except BaseException as error:
             failed[len(values)] = raised_beside_others(error, arena)
             returned(None)
@@ -128,15 +132,17 @@ def run_fresh(one: Loadable, calls: SharedCalls, arena: Arena, max_bytes: int, *
     done: list[int] = []
     kinds = bytearray()
     answers: list[bytes] = []
-    started_ns, now = arena.start_clock(), elapsed_clock()
+    started_ns, now = arena.begin(job, program, layout.WHOLE), elapsed_clock()
     end = now + layout.FLUSH_NS
-    for call, target, given in zip(calls.columns, calls.targets, calls.arguments(), strict=True):
+    arguments = calls.arguments()[::-1]  # each is let go after its call
+    for call, target in zip(calls.columns, calls.targets, strict=True):
         if wanted is not None and call not in wanted:
+            arguments.pop()
             continue
         arena.words[layout.MARK] = job << 40 | program << 20 | call
         if resets:
             random.seed(0)
-        kind, data = _fresh_answer(code, target, given, arena, max_bytes)
+        kind, data = _fresh_answer(code, target, arguments.pop(), arena, max_bytes)
         if resets:
             sys.setrecursionlimit(limit)
         after = elapsed_clock()

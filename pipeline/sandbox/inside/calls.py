@@ -2,8 +2,9 @@
 
 A call of a name with literals, as nearly all are, becomes the name and a tuple of arguments that is made anew
 for every program: `((1,), (2, [3]),)` is compiled in half the time that functions take, and needs no frame of
-its own. Other calls become functions without parameters: `(lambda:f(g(1)), lambda:f(2) is None,)` is compiled
-in less time than its texts one by one, and called in less time than `eval` takes.
+its own. Other calls, and those of which there is much text, become functions without parameters:
+`(lambda:f(g(1)), lambda:f(2) is None,)` is compiled in less time than its texts one by one, and called in
+less time than `eval` takes.
 
 Both mean the same only if each text is one whole expression: what is closed by its looks goes straight into
 such a tuple, everything else is first compiled by itself.
@@ -21,6 +22,8 @@ from pipeline.sandbox.inside.arena import Arena
 from pipeline.sandbox.inside.programs import compiled_beside_others, namespace
 
 BATCH_CHARACTERS = 4_096  # compiled in a small part of a call's CPU limit
+# Of a job: arguments are made outside of any call, in a small part of that limit.
+ARGUMENTS_CHARACTERS = 65_536
 # How a text looks, unless it is the name that it calls with literals.
 CLOSED, OPEN = "()", ""
 
@@ -37,7 +40,7 @@ _STRING = re.compile(
 )
 _CALL = re.compile(r"[A-Za-z_]\w*\([^\n]*\)(?: is (?:None|True|False))?", re.ASCII)
 _LITERAL_CALL = re.compile(
-    r"([A-Za-z_]\w*)\((?:\d[\w.]*+|\b(?:True|False|None)\b|[-+ .,:()\[\]{}])*+(?<=\))", re.ASCII
+    r"([A-Za-z_]\w*)\((?:\d\w*+|\b(?:True|False|None)\b|[-+ .,:()\[\]{}])*+(?<=\))", re.ASCII
 )
 _UNUSUAL = re.compile(r"""[^ -~\n]|['"#\\;]|:=|\b(?:yield|await)\b""", re.ASCII)
 _NO_BRACKETS = re.compile(r"[^][(){}\n]+")
@@ -130,11 +133,15 @@ def _picked(values: list[T], places: list[int]) -> list[T]:
 def shared_calls(job: int, calls: list[Column], arena: Arena, scanner: scan.Scan) -> SharedCalls:
     """Those that may share a process; the others are reported."""
     parts: list[Part] = []
+    room = ARGUMENTS_CHARACTERS
     for batch in _batches(calls):
         arena.begin(job, layout.ANY_PROGRAM, batch[0][0])
+        size = sum(len(text) for _, text in batch)
+        apart = size <= min(room, BATCH_CHARACTERS)
+        room -= size if apart else 0
         alike: dict[str, list[Column]] = {}
         for look, call in zip(looks_of([text for _, text in batch]), batch, strict=True):
-            alike.setdefault(look, []).append(call)
+            alike.setdefault(look if apart or look == OPEN else CLOSED, []).append(call)
         doubtful = alike.pop(OPEN, [])
         for look, group in alike.items():
             part = _part(look, group, scanner)

@@ -12,6 +12,8 @@ import dis
 import opcode
 import types
 
+# Stands for `__init__` as an attribute: it sets up anew what is there, such as a property or a module.
+INITIALIZES = "an object's __init__"
 UNKNOWN_ATTRIBUTE = "format_map"  # a closed name: a template that is not a constant could reach anything
 
 
@@ -38,6 +40,8 @@ def all_names(parts: list[types.CodeType]) -> set[str]:
     names: set[str] = set().union(*[part.co_names for part in parts])
     if "format" in names:
         names |= _formatted_names(parts)
+    if "__init__" in names and _is_reached(parts, "__init__"):
+        names.add(INITIALIZES)
     for name in ("__annotations__", "__all__"):
         if name in names and not _is_reached(parts, name):
             names.discard(name)  # that of its own module or class

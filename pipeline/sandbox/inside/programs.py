@@ -35,8 +35,8 @@ def is_fixed(space: dict[str, Any]) -> bool:
 def _is_fixed(value: Any) -> bool:
     kind = type(value)
     if kind is types.FunctionType:
-        defaults = (*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values())
-        return not value.__closure__ and all(map(_is_constant, defaults))
+        held = (*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values(), value.__module__)
+        return not value.__closure__ and all(map(_is_constant, held))
     if kind is types.BuiltinFunctionType:
         return type(value.__self__) is types.ModuleType
     return _is_constant(value)

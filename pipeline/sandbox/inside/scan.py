@@ -16,11 +16,12 @@ How it can be sound: everything a program can reach starts from a name in some `
 or module), because the builtins that turn strings into access (getattr, eval, vars, …), attribute access by
 `match` patterns, `str.format` of what is not a constant, and all names with a leading underscore outside a
 short list are ALONE. Modules are open only if listed, and of those only attributes that are neither modules
-nor mutable containers. Assigning attributes together with any import is ALONE (it could patch a module). An
-object that equals and hashes like another can sit in a module's cache and be taken for it: so a program that
-makes classes must not come near modules that cache by values (`re`, `strptime`; `typing` caches nothing here,
-see `uncached`), and one that uses `type` (which makes classes that lie about themselves) not near those that
-cache by classes (`collections.abc`) or set attributes for them (`copy`). Unknown means ALONE.
+nor mutable containers. Assigning attributes together with any import is ALONE (it could patch a module), and
+so is calling `__init__` of what is there. An object that equals and hashes like another can sit in a module's
+cache and be taken for it: so a program that makes classes must not come near modules that cache by values
+(`re`, `strptime`; `typing` caches nothing here, see `uncached`), and one that uses `type` (which makes
+classes that lie about themselves) not near those that cache by classes (`collections.abc`) or set attributes
+for them (`copy`). Unknown means ALONE.
 
 Source: CPython's `dis` and `inspect` documentation; opcodes are looked up by name, so that one list serves
 Python 3.11 to 3.14.
@@ -33,8 +34,16 @@ import sys
 import types
 import typing
 from importlib.machinery import PathFinder
+from typing import NamedTuple
 
-from pipeline.sandbox.inside.names import all_names, nested, opcodes, pattern_names, private_names
+from pipeline.sandbox.inside.names import (
+    INITIALIZES,
+    all_names,
+    nested,
+    opcodes,
+    pattern_names,
+    private_names,
+)
 
 ONCE, FIXED, FRESH, ALONE, OWN, LOST = range(6)
 
@@ -153,7 +162,7 @@ def _changeable() -> set[str]:
 
 def _closed_with_imports() -> frozenset[str]:
     """Names closed to a program that imports: other modules, and what is mutable in the open ones."""
-    closed = set(CLOSED_ATTRIBUTES)
+    closed = {*CLOSED_ATTRIBUTES, INITIALIZES}
     for name in OPEN_MODULES - {"sys"}:
         for attribute, value in vars(sys.modules[name]).items():
             mutable = type(value) in (list, dict, set, types.ModuleType) and attribute not in OPEN_MODULES
@@ -166,6 +175,19 @@ def _closed_with_imports() -> frozenset[str]:
     return frozenset(closed)
 
 
+class Scanned(NamedTuple):
+    """What the scan says about a program.
+
+    tier: one of the answers above.
+    resets: `random` and the recursion limit must be reset around its calls.
+    makes_types: it makes classes, whose `__len__` may have a list take memory in no time.
+    """
+
+    tier: int
+    resets: bool
+    makes_types: bool
+
+
 class Scan:
     """The scan, prepared once (open modules must be imported by then)."""
 
@@ -174,33 +196,33 @@ class Scan:
         self.caching_by_class = CACHING_BY_CLASS | {
             name for name, value in vars(typing).items() if _is_abstract(value)
         }
-        self.keeping = KEEPING | _KEEPING_MODULES | _changeable()
+        self.keeping = KEEPING | _KEEPING_MODULES | _changeable() | {INITIALIZES}
         self.loaded = frozenset(name for name in sys.modules if name[:1] != "_")
         self.closed_with_imports = self.closed | _closed_with_imports()
         self.found: dict[str, bool] = {}
         self.plain: set[str] = set()  # names that reach nothing by their looks
 
-    def program(self, code: types.CodeType, *, is_check: bool = False) -> tuple[int, bool]:
-        """(the answer; whether random and the recursion limit must be reset around calls).
-
-        is_check: it is a check, and reaches what the program imports.
-        """
+    def program(self, code: types.CodeType, *, is_check: bool = False) -> Scanned:
+        """What becomes of a program; or, with is_check, of a check, which reaches what a program imports."""
         names, ops = _names_and_ops(code)
         imports = is_check or bool(ops & _IMPORTS)
         if self._reaches_out(names, ops, imports):
             if imports and self._is_lost(code):
-                return LOST, False
+                return Scanned(LOST, resets=False, makes_types=False)
             hidden = any(name[:1] == "_" and name not in OPEN_UNDERSCORED for name in names)
             private = private_names(code) if hidden and not ops & _MAKES_CLASSES else set()
             idle = idle_names(code, self.loaded, self.closed_with_imports) if imports else set()
             if self._reaches_out(names - idle - private, ops, imports):
                 known = self.loaded | sys.stdlib_module_names
                 idle = idle_names(code, known) if imports else set()
-                return (ALONE if self._keeps_outside(names - idle - private, ops) else OWN), True
+                keeps = self._keeps_outside(names - idle - private, ops)
+                return Scanned(ALONE if keeps else OWN, resets=True, makes_types=False)
+        makes_types = bool(ops & _MAKES_CLASSES) or not names.isdisjoint(_TYPE)
         resets = NEEDS_LIMIT_RESET in names or not names.isdisjoint(NEEDS_RESEED)
         if resets or ops & _ASSIGNS_ATTRIBUTE or ops & _ASSIGNS_GLOBAL:
-            return FRESH, resets
-        return (FIXED if code.co_code[::2].translate(None, _DEFINES_BYTES) else ONCE), False
+            return Scanned(FRESH, resets, makes_types)
+        does_more = code.co_code[::2].translate(None, _DEFINES_BYTES)
+        return Scanned(FIXED if does_more else ONCE, False, makes_types)
 
     def call(self, code: types.CodeType) -> bool:
         """Whether a call expression may run next to programs that share a process."""

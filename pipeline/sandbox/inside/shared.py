@@ -29,7 +29,7 @@ Wanted = list[int] | None
 ProgramRequest = tuple[int, str, Wanted]
 # job, entry point, calls, checks, programs; calls and checks share one numbering of columns.
 JobRequest = tuple[int, str, list[Column], list[Column], list[ProgramRequest]]
-CheckCode = tuple[int, types.CodeType, set[str], bool]
+CheckCode = tuple[int, types.CodeType, set[str], scan.Scanned]
 
 
 def run_shared(jobs: list[JobRequest], arena: Arena, scanner: scan.Scan, max_bytes: int) -> None:
@@ -40,20 +40,21 @@ def run_shared(jobs: list[JobRequest], arena: Arena, scanner: scan.Scan, max_byt
     for job, entry_point, calls, checks, programs in jobs:
         mine = shared_calls(job, calls, arena, scanner)
         shared_checks = _shared_checks(job, entry_point, checks, arena, scanner)
+        checks_make_types = any(scanned.makes_types for *_, scanned in shared_checks)
         seen: dict[object, int] = {}
         # Compiling one program after the other keeps the processor's caches warm; one that never ends costs
         # the others of its batch their code.
         for at in range(0, len(programs), PROGRAMS_A_BATCH):
             ready = _ready(job, programs[at : at + PROGRAMS_A_BATCH], seen, arena, scanner)
-            for program, code, wanted, tier, resets in ready:
-                one = Loadable(job, program, code, wanted)
+            for one, (tier, resets, makes_types) in ready:
                 if tier == scan.FRESH or not run_once(one, mine, arena, max_bytes, fixed=tier == scan.ONCE):
                     run_fresh(one, mine, arena, max_bytes, resets=resets)
                 for check_code in shared_checks:
-                    if wanted is None or check_code[0] in wanted:
-                        _run_check(job, program, code, check_code, arena, resets)
-                # To look costs as much as a short program, and it takes time to fill memory.
-                if elapsed_clock() - looked_ns >= layout.FLUSH_NS:
+                    if one.wanted is None or check_code[0] in one.wanted:
+                        _run_check(one, check_code, arena, resets)
+                # To look costs as much as a short program, and it takes time to fill memory; but a list takes
+                # as much as the `__len__` of a type of the program's own says.
+                if makes_types or checks_make_types or elapsed_clock() - looked_ns >= layout.FLUSH_NS:
                     if not _is_there(room_bytes):
                         arena.end_full()
                     looked_ns = elapsed_clock()
@@ -79,8 +80,8 @@ def _is_there(room_bytes: int) -> bool:
 
 def _ready(
     job: int, programs: list[ProgramRequest], seen: dict[object, int], arena: Arena, scanner: scan.Scan
-) -> list[tuple[int, types.CodeType, Wanted, int, bool]]:
-    """(program, code, columns, what the scan says, whether it resets) of those to run here.
+) -> list[tuple[Loadable, scan.Scanned]]:
+    """Those to run here, and what the scan says of them.
 
     seen: programs of the job that are to meet all columns, by what makes them the same.
     """
@@ -95,7 +96,8 @@ def _ready(
     ready = []
     for program, code, wanted in compiled:
         arena.begin(job, program, layout.WHOLE)
-        tier, resets = scanner.program(code)
+        scanned = scanner.program(code)
+        tier = scanned.tier
         alike = tier in _RUN_HERE and wanted is None
         first = seen.setdefault(identity(code), program) if alike else program
         if tier == scan.LOST:
@@ -106,7 +108,7 @@ def _ready(
         elif first != program:
             arena.put(job, program, layout.WHOLE, layout.SAME_AS, first)
         else:
-            ready.append((program, code, wanted, tier, resets))
+            ready.append((Loadable(job, program, code, wanted), scanned))
     return ready
 
 
@@ -120,22 +122,21 @@ def _shared_checks(
         if code is None:
             arena.put(job, layout.ANY_PROGRAM, column, layout.NOT_COMPILED)
             continue
-        tier, resets = scanner.program(code, is_check=True)
-        if tier in _RUN_HERE:
-            shared.append((column, code, check.wanted_names(code, entry_point), resets))
+        scanned = scanner.program(code, is_check=True)
+        if scanned.tier in _RUN_HERE:
+            shared.append((column, code, check.wanted_names(code, entry_point), scanned))
         else:
             arena.put(job, layout.ANY_PROGRAM, column, layout.CALL_NEEDS_ALONE)
     return shared
 
 
-def _run_check(
-    job: int, program: int, code: types.CodeType, column: CheckCode, arena: Arena, program_resets: bool
-) -> None:
+def _run_check(one: Loadable, column: CheckCode, arena: Arena, program_resets: bool) -> None:
     """One check about a freshly loaded program; both passed the scan."""
-    index, check_code, names, check_resets = column
+    job, program, code, _ = one
+    index, check_code, names, scanned = column
     now = arena.begin(job, program, index)
     limit = sys.getrecursionlimit()
-    if program_resets or check_resets:
+    if program_resets or scanned.resets:
         random.seed(0)
     space = namespace()
     try:

@@ -24,6 +24,7 @@ OTHER = [
     "f(x for x in [1, 2] if x) is True",
     "f(f(1), *[2], **{'c': 3}) is None",
     "f(lambda x, y=1: (x, y)) is False",
+    "f(0x2.__pow__(3), 1.5.real)",
     "sorted(f(1), key=lambda x: -x)",
     "f(1) is True",
     "f(2 * 3)",
@@ -150,6 +151,32 @@ def test_what_ends_with_a_value_is_on_its_own_calls_account(sandbox: Sandbox):
         "timeout",
         *2 * ["opaque"],
     ]
+
+
+@pytest.mark.parametrize("state", ["", "seen = []\n"])
+def test_what_ends_with_an_argument_is_on_its_own_calls_account(state: str, sandbox: Sandbox):
+    never_ends = (
+        "def g():\n    try:\n        yield\n    finally:\n        while True: pass\n"
+        "def f(x, n):\n    if n == 2:\n        x.append(g())\n        next(x[0])\n"
+        "    return sum(range(20000 * n))\n"
+    )
+    seen = ran(sandbox, [state + never_ends], [f"f([], {n})" for n in range(5)]).observations
+    assert [item.status for item in seen] == ["ok", "ok", "timeout", "ok", "ok"]
+
+
+def test_arguments_that_take_long_to_make_cost_each_call_its_own():
+    params = load("sandbox", SandboxParams).model_copy(update={"workers": 1, "max_call_cpu_s": 0.03})
+    calls = [f"f(0x3.__pow__({400_000 + n}), '{'x' * 3000}')" for n in range(8)]
+    programs = [f"{state}def f(*x): return len(x)" for state in ("", "seen = []\n")]
+    with Sandbox.open(params) as opened:
+        assert shown(ran(opened, programs, [*calls, "f(1)"])) == 2 * [*8 * ["2"], "1"]
+
+
+def test_a_call_whose_arguments_are_never_made_leaves_the_others_together(sandbox: Sandbox):
+    calls = [*(f"f({n})" for n in range(20)), "f(0x9.__pow__(0x9.__pow__(0x9)))"]
+    result = ran(sandbox, ["def f(x): return x"], calls)
+    assert [item.status for item in result.observations] == [*20 * ["ok"], "timeout"]
+    assert [item.peak_bytes is None for item in result.observations[:20]] == 20 * [True]
 
 
 def test_a_value_that_takes_long_to_encode_costs_its_own_call_only(sandbox: Sandbox):

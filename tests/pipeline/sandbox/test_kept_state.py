@@ -103,6 +103,26 @@ KEEPS = {
             kind.kept = 1
             return was
     """,
+    "in the module that its function says it is of": """
+        __name__ = []
+        def f():
+            f.__module__.append(1)
+            return len(f.__module__)
+        __name__ = "solution"
+    """,
+    "in the text of a module that it makes": """
+        import math
+        made = type(math)("made", "")
+        def f():
+            made.__init__("made", made.__doc__ + "x")
+            return made.__doc__
+    """,
+    "in the text of a module": """
+        import math
+        def f():
+            math.__init__("math", math.__doc__ + "x")
+            return math.__doc__[-9:]
+    """,
     "in the memory that answers come back in": """
         import gc
         def f():

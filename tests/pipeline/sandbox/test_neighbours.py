@@ -43,8 +43,28 @@ SIZED = (
     "from collections.abc import Sized\ndef f(x):\n    return isinstance(1.5, Sized), isinstance(x, Sized)\n"
 )
 SAMPLES = "import random\ndef f(x):\n    return len(random.sample({0: 5, 1: 6}, 2))\n"
+FRACTIONS = "from fractions import Fraction\ndef f(x):\n    return Fraction(x, 3).numerator\n"
+OPTIONAL = "from typing import Optional\ndef f(x: Optional[int]):\n    return str(Optional[int])\n"
 # hostile program, its neighbour
 REACHES = {
+    "a property of a class of the library": (
+        """
+        from fractions import Fraction
+        def f(x):
+            Fraction.numerator.__init__(lambda self: 777)
+            return x
+    """,
+        FRACTIONS,
+    ),
+    "a special form of typing": (
+        """
+        from typing import Optional
+        def f(x):
+            Optional.__init__(lambda self, kinds: 777)
+            return x
+    """,
+        OPTIONAL,
+    ),
     "typing's cache, to leave": (SHARED_BY_TYPING.format(bite="raise SystemExit"), LISTS),
     "typing's cache, to lie": (SHARED_BY_TYPING.format(bite="return True"), LISTS),
     "typing's cache, by an object of a class without a class statement": (
@@ -195,6 +215,43 @@ def test_a_neighbour_answers_as_if_it_were_alone(code: str, neighbour: str, sand
     for calls in (("f(1)",), ("f(1)", "f(2)")):
         _, beside = met(sandbox, [dedent(code), neighbour], calls)
         assert beside == met(sandbox, ["# alone\n" + dedent(neighbour)], calls)[0]
+
+
+def test_memory_that_a_list_was_promised_in_no_time_is_not_missing_next_door(sandbox: Sandbox):
+    leaves_full = """
+        class Long:
+            def __init__(self, length):
+                self.length = length
+            def __len__(self):
+                return self.length
+            def __iter__(self):
+                return self
+            def __next__(self):
+                raise ValueError
+        def f(x):
+            kept = []
+            kept.append(kept)
+            for length in (1 << 23, 1 << 21):
+                try:
+                    while True:
+                        kept.append([])
+                        try:
+                            kept[-1].extend(Long(length))
+                        except ValueError:
+                            pass
+                except MemoryError:
+                    pass
+            return x
+    """
+    needs_some = """
+        def f(x):
+            try:
+                return len(" " * (1 << 25))
+            except MemoryError:
+                return "nothing"
+    """
+    answers = met(sandbox, ["def f(x):\n    return x\n", leaves_full, needs_some], ("f(1)",))
+    assert answers == [["1"], ["1"], [str(1 << 25)]]
 
 
 def test_a_program_cannot_read_the_tests_through_a_format_string(sandbox: Sandbox):

@@ -74,6 +74,7 @@ def test_programs_that_leave_only_functions_and_constants_are_loaded_once(scan: 
     "text",
     [
         "seen = []\n" + F,
+        "__name__ = []\ndef f(x):\n    return f.__module__.append(x)\n__name__ = 'solution'\n",
         "def f(x, seen=[]):\n    seen.append(x)\n    return seen\n",
         "def f(x, *, seen={}):\n    return seen.setdefault(x, len(seen))\n",
         "def made(n):\n    def f(x):\n        nonlocal n\n        n += x\n    return f\nf = made(0)\n",
@@ -137,6 +138,7 @@ def test_programs_that_look_outside_get_a_process(scan: Scan, text: str):
         "import sys\nsys.modules.clear()\n",
         "import gc\n" + "def f(x):\n    return gc.get_objects()\n",
         "import string\nstring.Formatter().x = 1\n",
+        "import math\nmath.__init__('math', [])\n" + F,
     ],
 )
 def test_programs_that_could_leave_something_behind_get_a_process_for_every_call(scan: Scan, text: str):
