@@ -67,11 +67,12 @@ CLOSED_ATTRIBUTES = frozenset(
 )
 OPEN_IN_SYS = frozenset("maxsize maxunicode float_info int_info version_info byteorder exit".split())
 
-# `marshal` takes an instance of a subclass of bytes for bytes, and bytes(n) takes memory in no time.
+# `marshal` takes an instance of a subclass of bytes for bytes, and bytes(n) takes memory in no time; `dir`
+# looks at the frame that it is called from.
 CLOSED_BUILTINS = frozenset(
     """
     getattr setattr delattr eval exec compile open breakpoint vars globals locals memoryview
-    bytes bytearray quit help format_map ExceptionGroup BaseExceptionGroup
+    bytes bytearray dir quit help format_map ExceptionGroup BaseExceptionGroup
 """.split()
 )
 CLOSED_FRAMES = frozenset(
@@ -121,9 +122,9 @@ KEEPS_NOTHING = frozenset("os json hashlib struct array base64 glob".split())
 _KEEPING_MODULES = sys.stdlib_module_names - OPEN_MODULES - KEEPS_NOTHING
 NEEDS_RESEED = frozenset("random samples".split())  # `samples` of statistics.NormalDist
 NEEDS_LIMIT_RESET = "setrecursionlimit"
-# `type` makes classes; `dir` and `super` look at the frame that they are called from; the rest is reset for
-# programs that name it only.
-_NOT_IN_CALLS = _TYPE | {"dir", "super", NEEDS_LIMIT_RESET} | NEEDS_RESEED
+# `type` makes classes; `super` looks at the frame that it is called from; the rest is reset for programs that
+# name it only.
+_NOT_IN_CALLS = _TYPE | {"super", NEEDS_LIMIT_RESET} | NEEDS_RESEED
 
 _IMPORTS = opcodes("IMPORT_NAME")
 _JUMPS = frozenset(opcode.hasjrel) | frozenset(opcode.hasjabs)

@@ -120,6 +120,7 @@ def test_programs_that_may_load_all_the_same_are_run(scan: Scan, text: str):
         "def f(x):\n    return eval(x)\n",
         "def f(x):\n    return open(x)\n",
         "def f(x):\n    return len(bytes(x))\n",
+        "f = dir\n",
     ],
 )
 def test_programs_that_look_outside_get_a_process(scan: Scan, text: str):
