@@ -25,7 +25,8 @@ def vacuous_because(body: Sequence[ast.stmt], entry_point: str) -> str | None:
         return NO_ASSERTION
     if not any(calls(statement, entry_point) or _checks_candidate(statement) for statement in body):
         return NEVER_CALLS
-    if not any(map(_is_run, body)):
+    failing = _failing_functions(body)
+    if not any(_is_run(statement, failing) for statement in body):
         return NEVER_RUN
     return TAUTOLOGY if _only_tautologies(nodes) else None
 
@@ -91,10 +92,27 @@ def _swallows(handler: ast.ExceptHandler) -> bool:
     return handler.type is None or not SWALLOWS_ASSERTIONS.isdisjoint(names(handler.type))
 
 
-def _is_run(statement: ast.stmt) -> bool:
-    if isinstance(statement, ast.FunctionDef):
-        return _may_fail(statement) and (is_test_function(statement) or takes_candidate(statement))
-    return not isinstance(statement, ast.ClassDef | ast.AsyncFunctionDef) and _may_fail(statement)
+def _failing_functions(body: Sequence[ast.stmt]) -> set[str]:
+    """Functions defined in `body` that an assertion can end, be it in what they call."""
+    functions = [statement for statement in body if isinstance(statement, ast.FunctionDef)]
+    failing: set[str] = set()
+    for _ in functions:  # a chain of calls is no longer than this
+        failing |= {function.name for function in functions if _leads_to_failure(function, failing)}
+    return failing
+
+
+def _leads_to_failure(statement: ast.stmt, failing: set[str]) -> bool:
+    return _may_fail(statement) or any(calls(statement, function) for function in failing)
+
+
+def _is_run(statement: ast.stmt, failing: set[str]) -> bool:
+    if isinstance(statement, ast.ClassDef | ast.AsyncFunctionDef):
+        return False
+    if isinstance(statement, ast.FunctionDef) and not (
+        is_test_function(statement) or takes_candidate(statement)
+    ):
+        return False
+    return _leads_to_failure(statement, failing)
 
 
 def _only_tautologies(nodes: Sequence[ast.AST]) -> bool:

@@ -1,5 +1,6 @@
 """parse_test: what a test's text runs and compares, and what tells nothing."""
 
+import ast
 import sys
 
 import pytest
@@ -121,6 +122,7 @@ DEGENERATE_TESTS = {
     "assert other.f(1) == 2": NEVER_CALLS,
     "def check(candidate):\n    assert True": NEVER_CALLS,
     "def helper():\n    assert f(1) == 2": NEVER_RUN,
+    "def helper():\n    assert f(1) == 2\ndef other():\n    helper()": NEVER_RUN,
     "def test_all(case):\n    assert f(case) == 2": NEVER_RUN,
     "class TestF:\n    def test_one(self):\n        assert f(1) == 2": NEVER_RUN,
     "assert f(1) == f(1)": TAUTOLOGY,
@@ -161,6 +163,19 @@ def test_test_functions_that_stay_code_are_called():
     check = "def check(candidate):\n    assert candidate(1) == 2\n    assert candidate(2) == 3"
     assert parse_test(check, "f") == CodeTest(f"{check}\ncheck(f)")
     assert parse_test(f"{check}\ncheck(f)", "f") == CodeTest(f"{check}\ncheck(f)")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def run_all():\n    assert f(1) == 2\nrun_all()",
+        "def check(function):\n    assert function(1) == 2\ncheck(f)",
+        "def same(a, b):\n    assert a == b\nfor x, y in [(1, 2)]:\n    same(f(x), y)",
+        "def check(candidate):\n    same(candidate(1), 2)\n\ndef same(a, b):\n    assert a == b\ncheck(f)",
+    ],
+)
+def test_assertions_in_a_function_that_the_test_itself_calls_are_run(code):
+    assert parse_test(code, "f") == CodeTest(ast.unparse(ast.parse(code)))
 
 
 def test_unittests_methods_are_asserts_wherever_they_stand():
