@@ -4,7 +4,7 @@ This is the only room that looks at references; nothing of it flows back into pa
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -19,12 +19,16 @@ REFERENCE = "reference"
 
 
 def solution_trial(task: Row, solutions: Iterable[Row], counts: Counter[str]) -> Trial | None:
-    """The task's solutions on its reference tests and public examples; None without reference tests."""
-    tests = tuple(_given_tests(task, counts))
+    """The task's solutions on its reference tests and public examples.
+
+    None without reference tests that test something: a public example alone is no truth.
+    """
+    references = _given_tests(task, task["reference_tests"], counts)
     programs = {row["solution_id"]: Program(row["solution_id"], row["code"]) for row in solutions}
-    if not task["reference_tests"] or not tests or not programs:
+    if not references or not programs:
         return None
-    return Trial(task["task_id"], task["entry_point"], tuple(programs.values()), tests)
+    tests = references | _given_tests(task, task["example_tests"], counts)
+    return Trial(task["task_id"], task["entry_point"], tuple(programs.values()), tuple(tests.values()))
 
 
 def reference_trial(task: Row, tests: Iterable[Row]) -> Trial | None:
@@ -46,13 +50,16 @@ def valid_of(judged: Judged) -> dict[str, bool]:
     return dict(zip(judged.test_ids, np.all(judged.passed, axis=0).tolist(), strict=True))
 
 
-def _given_tests(task: Row, counts: Counter[str]) -> Iterator[GivenTest]:
-    for code in dict.fromkeys([*task["reference_tests"], *task["example_tests"]]):
+def _given_tests(task: Row, codes: Iterable[str], counts: Counter[str]) -> dict[str, GivenTest]:
+    """Each distinct code's test by its id."""
+    given = {}
+    for code in dict.fromkeys(codes):
         test_id = content_id("reference test", task["task_id"], code)
         match parse_test(code, task["entry_point"]):
             case ValueTest(call=call, expected=expected):
-                yield GivenTest(test_id, code, call, expected)
+                given[test_id] = GivenTest(test_id, code, call, expected)
             case CodeTest(code=runnable):
-                yield GivenTest(test_id, runnable, None, None)
+                given[test_id] = GivenTest(test_id, runnable, None, None)
             case _:
                 counts["dropped_reference_tests_that_test_nothing"] += 1
+    return given

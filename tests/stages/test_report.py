@@ -130,6 +130,14 @@ def test_without_references_the_report_leaves_blanks_and_judges_no_pair():
 
 
 @pytest.mark.usefixtures("repository")
+def test_a_public_example_alone_is_no_truth_where_the_reference_tests_test_nothing():
+    line = Line().task(reference_tests=("print(add(1, 2))",)).solution("fooled", 0.9, returns="3")
+    figures = reported(line.solution("bad", 0.1, behavior="wrong", returns="a - b", example="fail"))
+    assert figures["pairs_correctness"] == 1
+    assert figures["pairs_correctness_judged"] == figures["tasks_with_reference"] == 0
+
+
+@pytest.mark.usefixtures("repository")
 def test_a_line_that_made_nothing_is_reported_too(capsys):
     figures = reported(Line().task())
     assert figures["pairs"] == figures["solutions_sampled"] == 0
