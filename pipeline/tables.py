@@ -99,7 +99,7 @@ def _holds_the_same(found: pa.DataType, wanted: pa.DataType) -> bool:
     return found in (wanted, pa.null())
 
 
-def _cast(part: pa.Table | pa.RecordBatch, table: Table, path: Path) -> pa.Table | pa.RecordBatch:
+def _cast(part: pa.Table, table: Table, path: Path) -> pa.Table:
     """Some columns of a shard, in the types that the table's schema gives them."""
     try:
         return part.cast(pa.schema([table.schema.field(name) for name in part.schema.names]))
@@ -125,12 +125,15 @@ def rows(table: Table) -> Iterator[Row]:
     """The table's rows as dicts, in row order, one row group in memory at a time.
 
     Raises:
-        TableError: as `read`.
+        TableError: as `read`, or rows are not in the table's order, on which merging by task relies.
     """
+    last: pa.Table | None = None
     for path in shards(table):
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=ROWS_PER_GROUP):
-                yield from _cast(batch, table, path).to_pylist()
+                part = _cast(pa.Table.from_batches([batch]), table, path)
+                last = _last_key(table, last, part)
+                yield from part.to_pylist()
 
 
 def by_task(*tables: Table) -> Iterator[tuple[str, tuple[list[Row], ...]]]:
@@ -199,23 +202,10 @@ class Writer:
     def _take(self, part: pa.Table) -> None:
         if part.schema.remove_metadata() != self.table.schema.remove_metadata():
             raise self._unfit(_columns(part.schema))
-        keys = part.select(list(self.table.order))
-        self._check_order(keys if self._last is None else pa.concat_tables([self._last, keys]))
-        self._last = keys.slice(max(len(keys) - 1, 0)) if len(keys) else self._last
+        self._last = _last_key(self.table, self._last, part)
         self._parts.append(part)
         if sum(map(len, self._parts)) >= ROWS_PER_SHARD:
             self._flush()
-
-    def _check_order(self, keys: pa.Table) -> None:
-        place = first_not_ascending(keys)
-        if place is not None:
-            before, after = keys.slice(place - 1, 2).to_pylist()
-            raise TableError(
-                f"Rows of {self.table.name!r} are out of order or repeated",
-                where=", ".join(self.table.order),
-                got=f"{tuple(after.values())} after {tuple(before.values())}",
-                wanted="strictly ascending keys",
-            )
 
     def _flush(self) -> None:
         whole = pa.concat_tables(self._parts) if self._parts else self.table.schema.empty_table()
@@ -239,6 +229,22 @@ class Writer:
         self._take_rows()
         if self._parts or self._shard == 0:
             self._flush()
+
+
+def _last_key(table: Table, last: pa.Table | None, part: pa.Table) -> pa.Table:
+    """The key of the last row so far, where those of `part` ascend from `last` on."""
+    keys = part.select(list(table.order))
+    keys = keys if last is None else pa.concat_tables([last, keys])
+    place = first_not_ascending(keys)
+    if place is not None:
+        before, after = keys.slice(place - 1, 2).to_pylist()
+        raise TableError(
+            f"Rows of {table.name!r} are out of order or repeated",
+            where=f"{table.path}, columns {', '.join(table.order)}",
+            got=f"{tuple(after.values())} after {tuple(before.values())}",
+            wanted="strictly ascending keys (pipeline.tables.write sorts)",
+        )
+    return keys.slice(max(len(keys) - 1, 0))
 
 
 def first_not_ascending(keys: pa.Table) -> int | None:

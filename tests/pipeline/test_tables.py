@@ -173,6 +173,14 @@ def test_a_table_of_other_columns_is_refused_with_a_warning_that_a_rerun_replace
     assert "dvc repro adopt, which replaces it" in refusal.value.next_step
 
 
+@pytest.mark.parametrize("order", [[1, 0], [0, 0, 1]])
+def test_rows_that_others_wrote_out_of_order_or_twice_are_refused_and_not_merged_wrongly(order):
+    write(PETS, [pet("a", "t1"), pet("b", "t2")])
+    rewrite(PETS, read(PETS).take(order))
+    with pytest.raises(TableError, match="out of order or repeated"):
+        list(by_task(PETS))
+
+
 def test_by_task_merges_tables_and_gives_empty_lists_where_a_task_has_no_rows():
     write(PETS, [pet("a", "t1"), pet("b", "t3")])
     write(
