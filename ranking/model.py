@@ -20,7 +20,7 @@ from scipy.special import expit, logit
 
 from ranking.closed_form import consensus
 from ranking.features import SOLUTION_FEATURES, Evidence, evidence, most_in_class, without_probes
-from ranking.matrices import NO_CALL, Floats, Matrices
+from ranking.matrices import NO_CALL, NO_VALUE, Bools, Floats, Matrices
 
 TASK_FEATURES = (
     "best_share_log",
@@ -50,6 +50,7 @@ SHARPNESS = 7.0  # log odds of a class ahead of all against one behind all; as a
 EXAMPLE_PENALTY = 30.0  # in log odds: no other evidence weighs as much
 COPIES_WEIGHT = 1e-11  # class scores differ by 1e-9 or more
 P_CORRECT_FAILING_EXAMPLE = 0.01  # examples are sometimes parsed or executed wrongly
+P_CORRECT_NOTHING_SEEN = 0.01  # to return nothing is no agreement
 P_VALID_EXAMPLE = 0.99
 
 
@@ -97,6 +98,7 @@ def trust(batch: Matrices, models: Sequence[Model]) -> Trust:
     p_correct = np.where(
         failed_examples(batch) > 0, np.minimum(p_correct, P_CORRECT_FAILING_EXAMPLE), p_correct
     )
+    p_correct = np.where(_nothing_seen(batch), np.minimum(p_correct, P_CORRECT_NOTHING_SEEN), p_correct)
     p_correct = np.round(p_correct, 9) * batch.is_solution
     p_valid = probabilities(
         [model.validity for model in models], test_features(batch, found, scores, p_correct)
@@ -140,6 +142,15 @@ def failed_examples(batch: Matrices) -> Floats:
     """(tasks, n); how many public examples a solution fails."""
     failed = ~batch.passed & (batch.is_example & batch.is_test)[:, None, :]
     return np.asarray(failed.sum(axis=2) * batch.is_solution, np.float64)
+
+
+def _nothing_seen(batch: Matrices) -> Bools:
+    """(tasks, 1); no solution returned a value on a test's call or passed a test, or there was none to run.
+
+    Its solutions all are of one class, which would count as a unanimous vote.
+    """
+    returned = (without_probes(batch).outputs != NO_VALUE).any(axis=(1, 2))
+    return np.asarray(~(returned | batch.passed.any(axis=(1, 2))))[:, None]
 
 
 def class_probabilities(batch: Matrices, found: Evidence, scores: Floats) -> Floats:

@@ -82,6 +82,22 @@ def test_a_test_that_nothing_passes_is_not_credible(tables):
     assert tables[1]["t3"]["p_valid"] < tables[1]["t0"]["p_valid"]
 
 
+@pytest.mark.parametrize("n_tests", [0, 5])
+def test_solutions_are_not_trusted_where_none_returned_anything_or_passed_a_test(n_tests):
+    solutions = [{"solution_id": f"s{place}", "sample_count": 1} for place in range(15)]
+    tests = [
+        {"test_id": f"t{place}", "call": f"f({place})", "sample_count": 1, "is_example": False}
+        for place in range(n_tests)
+    ]
+    calls = [{"call_id": f"c{place}", "call": f"f({place})"} for place in range(n_tests)]
+    ids = [row["solution_id"] for row in solutions]
+    task = ObservedTask(
+        "task", ids, [row["test_id"] for row in tests], task_matrices(solutions, tests, calls, [], [])
+    )
+    rows, _ = next(iter(score_tasks([task], PARAMS, read_calibration(CALIBRATION))))
+    assert not any(row["trusted"] for row in rows)
+
+
 def test_a_calibration_of_another_version_is_refused_with_the_way_out(tmp_path):
     path = tmp_path / "calibration.json"
     path.write_text('{"model": {"order": {}}, "folds": []}')
