@@ -59,15 +59,19 @@ def literal_arguments(call: str) -> Arguments:
 
 
 def natural_size(call: str) -> int:
-    """Elements of the largest container, or else the largest integer's magnitude, or 0."""
+    """Elements of the largest container, or else the largest integer's magnitude, or 0.
+
+    A container without elements cannot grow: beside one it is the integers that do.
+    """
     values = _values(literal_arguments(call))
-    containers = [len(value) for value in values if _is_container(value)]
-    return max(containers) if containers else max((abs(v) for v in values if _is_int(v)), default=0)
+    elements = max((len(value) for value in values if _is_container(value)), default=0)
+    return elements or max((abs(value) for value in values if _is_int(value)), default=0)
 
 
 def largest_size(call: str) -> int:
-    """Where growth ends: MAX_ELEMENTS, or MAX_INTEGER for a call without containers."""
-    return MAX_ELEMENTS if any(map(_is_container, _values(literal_arguments(call)))) else MAX_INTEGER
+    """Where growth ends: MAX_ELEMENTS, or MAX_INTEGER for a call without elements in containers."""
+    values = _values(literal_arguments(call))
+    return MAX_ELEMENTS if any(_is_container(value) and len(value) for value in values) else MAX_INTEGER
 
 
 def shapes(call: str) -> tuple[str, ...]:
@@ -205,7 +209,8 @@ def _grown(value: Value, shape: str, size: int, random: Random) -> Value:
         return _grown_string(value, shape, size, random)
     if isinstance(value, dict):
         keys = _elements(list(value), size, random, distinct=True)
-        return dict(zip(keys, _elements(list(value.values()), len(keys), random), strict=True))
+        # Fewer where the values are the rows of a matrix, which grows both ways.
+        return dict(zip(keys, _elements(list(value.values()), len(keys), random), strict=False))
     if isinstance(value, set | frozenset):
         return type(value)(_elements(sorted(value, key=repr), size, random, distinct=True))
     return type(value)(_grown_list(list(value), shape, size, random))

@@ -131,6 +131,17 @@ def test_what_cannot_grow_has_no_shapes():
     assert natural_size("f([1, 2, 3], 9)") == 3
 
 
+@pytest.mark.parametrize("call", ["f([], 3)", "f(3, '')", "f(k=3, xs={})"])
+def test_beside_an_empty_container_it_is_the_integers_that_grow(call):
+    assert (natural_size(call), largest_size(call)) == (3, 10**15)
+    assert 90 in [*enlarge(call, "magnitude", 90, 1)[0], *enlarge(call, "magnitude", 90, 1)[1].values()]
+
+
+def test_a_matrix_of_named_rows_grows_both_ways():
+    (grown,), _ = enlarge("f({1: [1, 2, 3], 2: [4, 5, 6]})", "random", 100, 1)
+    assert {len(grown), *map(len, grown.values())} == {10}
+
+
 def test_bases_prefer_free_and_telling_inputs_with_and_without_repeats():
     calls = ["f([1, 2, 3])", "f([])", "f([7])", "f([3, 1, 2])", "f([5, 5, 2, 9])", "f([1, 1, 1])"]
     assert bases(calls, 2) == ["f([5, 5, 2, 9])", "f([3, 1, 2])"]
