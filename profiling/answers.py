@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 MAX_ANSWER_BYTES = 4_000_000
+MAX_WHOLE = 2**63 - 1  # what a column of a table holds
 
 
 @dataclass(frozen=True)
@@ -54,16 +55,17 @@ def parsed_answer(output: bytes, n_programs: int) -> Answer | None:
         return None
     try:
         found = json.loads(output)
+        json.dumps(found, ensure_ascii=False).encode()  # half of a surrogate pair is no text
         return Answer(
-            dropped={int(index): str(reason) for index, reason in found["dropped"].items()},
+            dropped={_whole(int(i), n_programs - 1): str(why) for i, why in found["dropped"].items()},
             workload=_workload(found["workload"]),
             ended=str(found["ended"]),
             digest=str(found.get("digest", ""))[:64],
-            ladder=tuple((int(size), tuple(map(_positive, taken))) for size, taken in found["ladder"]),
+            ladder=tuple(_rung(size, taken, n_programs) for size, taken in found["ladder"]),
             checks=tuple(check for check in map(_workload, found["checks"]) if check is not None),
             seconds=_each(found.get("seconds"), n_programs, _rounds),
-            loops=_each(found.get("loops"), n_programs, int),
-            peaks=_each(found.get("peaks"), n_programs, int),
+            loops=_each(found.get("loops"), n_programs, _whole),
+            peaks=_each(found.get("peaks"), n_programs, _whole),
             lines=_each(found.get("lines"), n_programs, _lines),
             fills=_each(found.get("fills"), n_programs, float),
         )
@@ -83,6 +85,18 @@ def _rounds(values: list[object]) -> tuple[float | None, ...]:
     return tuple(None if value is None else _positive(value) for value in values)
 
 
+def _rung(size: object, taken: Sequence[object], n_programs: int) -> tuple[int, tuple[float, ...]]:
+    if len(taken) != n_programs:
+        raise ValueError("a rung of other programs")
+    return _whole(size), tuple(map(_positive, taken))
+
+
+def _whole(value: object, most: int = MAX_WHOLE) -> int:
+    if type(value) is not int or not 0 <= value <= most:
+        raise ValueError("not a whole number in its range")
+    return value
+
+
 def _positive(value: object) -> float:
     if not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
         raise ValueError("not a number of seconds")
@@ -94,7 +108,7 @@ def _workload(value: object) -> Workload | None:
         return None
     if not isinstance(value, list) or [type(part) for part in value] != [str, str, int]:
         raise ValueError("not a workload")
-    return Workload(*value)
+    return Workload(value[0], value[1], _whole(value[2]))
 
 
 def _lines(rows: Sequence[Sequence[Any]]) -> tuple[LineCost, ...]:
