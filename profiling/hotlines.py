@@ -1,11 +1,14 @@
 """Where a solution's time goes, as the few lines that a model (or a person) needs to read."""
 
+import re
 from collections.abc import Sequence
 
 from profiling.answers import LineCost
 
 LEAST_SHARE = 0.01
 LEAST_BYTES = 1_024
+# Python's own; str.splitlines also counts a form feed and others, which may stand inside a line.
+LINE_ENDS = re.compile(r"\r\n|\r|\n")
 
 
 def hot_lines(code: str, lines: Sequence[LineCost]) -> str:
@@ -13,7 +16,7 @@ def hot_lines(code: str, lines: Sequence[LineCost]) -> str:
 
     Memory is what the line left in use, shown from 1 kB on.
     """
-    source = code.splitlines()
+    source = LINE_ENDS.split(code)
     total = sum(line.seconds for line in lines)
     if total <= 0:
         return ""

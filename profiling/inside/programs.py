@@ -95,10 +95,11 @@ def reaches_outside(source: str) -> bool:
     """Whether a call could change what its neighbors run on, so that no fresh module would forget it."""
     tree = ast.parse(source)
     imported = {
-        (alias.asname or alias.name).split(".")[0]
+        name.split(".")[0]
         for node in ast.walk(tree)
         if isinstance(node, ast.Import | ast.ImportFrom)
         for alias in node.names
+        for name in (alias.name, alias.asname or alias.name)
     }
     sources = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     return bool((imported | sources) & MEDDLING) or any(_meddles(node, imported) for node in ast.walk(tree))

@@ -125,16 +125,17 @@ def strides(seconds: Sequence[float]) -> list[int]:
 
 def timed_rounds(
     entries: Sequence[Entry], arguments: Arguments, rounds: int, order: random.Random
-) -> list[list[float | None]]:
+) -> list[list[float | None] | None]:
     """CPU seconds a call, [entry][round]; every round takes its entries once, in a new random order.
 
     What a sample of nothing takes, in the same rounds, is taken off.
 
-    None for a round that an entry's stride leaves out.
+    None for a round that an entry's stride leaves out, and for an entry of which a call raised.
     """
     streams = [calls(entry.program, arguments, lazy=entry.lazy) for entry in entries]
     idle, idle_s = len(entries), []
     sample_s: list[list[float | None]] = [[None] * rounds for _ in entries]
+    failed: set[int] = set()
     with without_collections():
         for number in range(rounds):
             taking_part = [index for index, entry in enumerate(entries) if number % entry.stride == 0]
@@ -143,9 +144,12 @@ def timed_rounds(
                 padding = [bytearray(order.randrange(16, 4096)) for _ in range(4)]
                 if index == idle:
                     idle_s.append(sample([_nothing]))
-                else:
+                elif index not in failed:
                     batch = list(islice(streams[index], entries[index].loops))
-                    sample_s[index][number] = sample(batch)
+                    try:
+                        sample_s[index][number] = sample(batch)
+                    except BaseException:  # a solution may raise anything, and now and then only
+                        failed.add(index)
                     del batch
                 del padding
             gc.collect()
@@ -153,8 +157,10 @@ def timed_rounds(
     # ratio nearer to 1, by a hundredth where one sample takes a tenth of a millisecond and one twice that.
     cold_s = statistics.median(idle_s)
     return [
-        [None if taken is None else max(taken - cold_s, 1e-9) / entry.loops for taken in found]
-        for entry, found in zip(entries, sample_s, strict=True)
+        None
+        if index in failed
+        else [None if taken is None else max(taken - cold_s, 1e-9) / entry.loops for taken in found]
+        for index, (entry, found) in enumerate(zip(entries, sample_s, strict=True))
     ]
 
 

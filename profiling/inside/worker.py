@@ -82,7 +82,7 @@ def main(payload: bytes, enlarge: Enlarge) -> bytes:
         if request.get("details"):
             call, shape, size = request["small"]
             small = enlarge(call, shape, size, request["seed"])
-            _detail(answer, programs, arguments, small)
+            _detail(answer, programs, arguments, small, limits)
     return json.dumps(answer).encode()
 
 
@@ -139,8 +139,8 @@ def _named(ladder: Ladder) -> list[Any]:
 
 def _compare(answer: Answer, programs: dict[int, Program], arguments: Arguments, limits: Limits) -> None:
     """Take out the programs that do not return what the first one returns, or take far longer."""
-    expected: Value = None
-    for place, (index, program) in enumerate(list(programs.items())):
+    found: list[Value] = []
+    for index, program in list(programs.items()):
         try:
             with cpu_alarm(10 * limits.call_s):
                 value = consumed(next(calls(program, arguments, lazy=False))())
@@ -148,9 +148,8 @@ def _compare(answer: Answer, programs: dict[int, Program], arguments: Arguments,
             answer["dropped"][index] = FAILS
             del programs[index]
             continue
-        if place == 0:
-            expected = value
-        if not agree(value, expected):
+        found = found or [value]
+        if not agree(value, found[0]):
             answer["dropped"][index] = DIFFERS
             del programs[index]
 
@@ -194,6 +193,9 @@ def _measure(
     answer["seconds"] = [None] * n_programs
     answer["loops"] = [None] * n_programs
     for (index, entry), taken in zip(list(entries.items()), seconds, strict=True):
+        if taken is None:
+            answer["dropped"][index] = FAILS
+            continue
         if not still_agrees(entry, arguments, ready.expected):
             answer["dropped"][index] = UNSTABLE
             continue
@@ -231,8 +233,10 @@ def _warmed_up(
     return _Ready(entries, expected)
 
 
-def _detail(answer: Answer, programs: dict[int, Program], arguments: Arguments, small: Arguments) -> None:
-    """Set peaks, lines and fills of every program that has seconds."""
+def _detail(
+    answer: Answer, programs: dict[int, Program], arguments: Arguments, small: Arguments, limits: Limits
+) -> None:
+    """Set peaks, lines and fills of every program that has seconds; one that fails on `small` is dropped."""
     n_programs = len(answer["seconds"])
     answer["peaks"], answer["lines"], answer["fills"] = (
         [None] * n_programs,
@@ -242,9 +246,16 @@ def _detail(answer: Answer, programs: dict[int, Program], arguments: Arguments, 
     for index, program in programs.items():
         if answer["seconds"][index] is None:
             continue
-        lazy = is_lazy(next(calls(program, small, lazy=False))())
-        answer["peaks"][index] = peak_bytes(calls(program, arguments, lazy=lazy))
-        stream = calls(program, small, lazy=lazy)
-        profile = line_profile(stream.__next__)
+        try:
+            with cpu_alarm(10 * limits.call_s):
+                value = next(calls(program, small, lazy=False))()
+                lazy = is_lazy(value)
+                consumed(value)
+            peak = peak_bytes(calls(program, arguments, lazy=lazy))
+            profile = line_profile(calls(program, small, lazy=lazy).__next__)
+        except BaseException:  # a solution may raise anything
+            answer["dropped"][index] = FAILS
+            continue
+        answer["peaks"][index] = peak
         answer["lines"][index] = profile.lines
         answer["fills"][index] = profile.fill

@@ -110,6 +110,13 @@ def test_a_program_that_is_not_measured_leaves_the_others_their_own_figures():
     assert [found.grew(index) for index in found.live] == [False, True]
 
 
+def test_an_input_with_nothing_in_it_among_others_does_not_end_the_measurement():
+    turned = "def f(xs, k):\n    return [xs[(i + k) % len(xs)] for i in range(len(xs))]\n"
+    found = measured(turned, turned + "# another\n", calls=("f([], 3)", "f([1, 2, 3, 4], 2)"))
+    assert found.workload is not None
+    assert found.live == (0, 1)
+
+
 def test_exponential_cost_is_approached_with_care():
     slow = "def f(n):\n    return n if n < 2 else f(n - 1) + f(n - 2)\n"
     quick = "def f(n):\n    a, b = 0, 1\n    for _ in range(n):\n        a, b = b, a + b\n    return a\n"
@@ -183,11 +190,35 @@ def test_forged_answers_are_no_answers():
         assert parsed_answer(forged, 1) is None
 
 
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"dropped": {"7": "fails"}},
+        {"dropped": {"-1": "fails"}},
+        {"ended": "\ud800"},
+        {"workload": ["f(1)", "odd", 2**70]},
+        {"peaks": [2**70, 1]},
+        {"peaks": [-5, 1]},
+        {"loops": [True, 1]},
+        {"ladder": [[3, [1.0]]]},
+    ],
+)
+def test_an_answer_that_fits_no_table_or_speaks_of_other_programs_is_none(forged):
+    sound = {"dropped": {}, "workload": ["f(1)", "odd", 9], "ended": "enough", "checks": [], "ladder": []}
+    assert parsed_answer(json.dumps(sound).encode(), 2) is not None
+    assert parsed_answer(json.dumps(sound | forged).encode(), 2) is None
+
+
 def test_hot_lines_show_share_hits_memory_and_code_of_what_counts():
     code = "def f(n):\n    xs = [0] * n\n    return sum(xs)\n"
     lines = [LineCost(2, 3e-6, 1, 8_000_056), LineCost(3, 1e-6, 1, 12), LineCost(1, 1e-9, 0, 0)]
     assert hot_lines(code, lines) == "2|75%|1|+8.0MB|xs = [0] * n\n3|25%|1||return sum(xs)"
     assert hot_lines(code, []) == ""
+
+
+def test_a_form_feed_inside_a_line_does_not_shift_the_hot_lines():
+    code = "def f():\n    x = '\f'\n    return x\n"
+    assert hot_lines(code, [LineCost(3, 1e-6, 1, 0)]) == "3|100%|1||return x"
 
 
 def test_where_tracing_costs_more_than_every_line_the_hot_lines_follow_the_hits(monkeypatch):

@@ -99,6 +99,39 @@ def test_a_program_that_gives_up_on_a_large_input_costs_the_others_nothing(error
     assert found["dropped"] == {"1": "fails"}
 
 
+@pytest.mark.parametrize("gives_up", ["raise ValueError", "while True:\n            pass"])
+def test_a_program_that_gives_up_on_the_small_input_costs_the_others_nothing(gives_up):
+    fails = f"def f(xs):\n    if len(xs) == 3:\n        {gives_up}\n    return len(xs)\n"
+    good = "def f(xs):\n    return len(xs)\n"
+    found = answer(good, fails, good, call="f([3, 1, 2])", shape="random", size=99, details=True)
+    assert found["dropped"] == {"1": "fails"}
+    assert [peak is None for peak in found["peaks"]] == [False, True, False]
+
+
+def test_a_program_that_raises_now_and_then_costs_the_others_nothing():
+    calls_so_far = iter(range(1_000_000))
+
+    def raises_at_the_sixth_call(x):
+        if next(calls_so_far) == 5:
+            raise ValueError
+        return x
+
+    def entry(function) -> Entry:
+        return Entry(Program(compile("", "", "exec"), "f", False, function), lazy=False, loops=2, stride=1)
+
+    both = [entry(raises_at_the_sixth_call), entry(lambda x: x)]
+    failed, kept = timed_rounds(both, ([1], {}), 4, random.Random(1))
+    assert failed is None
+    assert all(taken > 0 for taken in kept)
+
+
+def test_where_the_first_program_fails_on_a_check_the_others_differ_from_nothing():
+    fails = "def f(xs):\n    if len(xs) == 50:\n        raise ValueError\n    return len(xs)\n"
+    good, checks = "def f(xs):\n    return len(xs)\n", [["f([3, 1, 2])", "random", 50]]
+    found = answer(fails, good, good, call="f([3, 1, 2])", shape="random", size=99, checks=checks)
+    assert found["dropped"] == {"0": "fails"}
+
+
 def test_a_generator_is_paid_for_when_it_is_consumed():
     eager = "def f(n):\n    return iter([i * i % 7 for i in range(n)])\n"
     lazy = "def f(n):\n    return (i * i % 7 for i in range(n))\n"
@@ -233,6 +266,7 @@ def test_printing_neither_breaks_nor_forges_the_answer():
         "import math\nmath.pi = 3\n\ndef f(n): return n\n",
         "import string\ndef f(n):\n    string.Formatter.memo = {}\n    return n\n",
         "import builtins\ndef f(n): return n\n",
+        "import gc as g\ndef f(n): return n\n",
         "def f(n): return ().__class__.__bases__\n",
         "def f(n): exec('x = 1'); return n\n",
         "from sys import modules\ndef f(n): return n\n"
@@ -284,6 +318,8 @@ def test_values_agree_by_exact_type_and_floats_up_to_rounding():
     assert agree(0.1 + 0.2, 0.3)
     assert agree([float("nan")], [float("nan")])
     assert agree({"x": 1, "y": 2}, {"y": 2, "x": 1})
+    assert agree({0.1 + 0.2: 1.0, float("nan"): 2}, {float("nan"): 2, 0.3: 1.0})
+    assert not agree({0.1 + 0.2: 1.0}, {0.3: 2.0})
     for left, right in [(1, True), (1, 1.0), ([1], (1,)), ({1}, {True}), (0.3, 0.30001), ({1: 0}, {True: 0})]:
         assert not agree(left, right)
 
