@@ -19,7 +19,7 @@ from pipeline.outcomes import Judged
 from pipeline.params import Section
 from pipeline.sandbox.jobs import Program
 from pipeline.sandbox.sandbox import Sandbox
-from pipeline.sandbox.statuses import OK
+from pipeline.sandbox.statuses import ABANDONED, OK, TIMEOUT
 from pipeline.schemas.workloads import CHECK, MAIN, SMALL
 from pipeline.tables import Row
 from profiling.answers import Workload
@@ -45,7 +45,7 @@ class VerifyParams(Section):
 FASTER = "faster"
 LEANER = "leaner"
 FAILS_TESTS = "fails_tests"
-OTHER_VALUE = "other_value"  # it returns something else than its parent on a call of a credible test
+OTHER_VALUE = "other_value"  # on a call of a credible test that its parent answered in time
 PARENT_NOT_MEASURED = "parent_not_measured"
 NOT_CHEAPER = "not_cheaper"
 
@@ -171,13 +171,15 @@ def refusals(family: Family, tried: Judged) -> dict[int, tuple[str, bool]]:
     parent_id = family.members[PARENT][0]
     passed = dict(zip(tried.solution_ids, tried.passed, strict=True))
     test_ids = np.array(tried.test_ids)
-    parent_answers = _values(tried, parent_id)
+    # A parent that was too slow to answer says nothing about what a faster rewrite should.
+    unanswered = {TIMEOUT, ABANDONED}
+    parent_answers = {c: value for c, value in _values(tried, parent_id).items() if value not in unanswered}
     found: dict[int, tuple[str, bool]] = {}
     for index, (solution_id, _) in enumerate(family.members[1:], start=1):
         failed = set(test_ids[passed[parent_id] & ~passed[solution_id]].tolist())
         if failed:
             found[index] = FAILS_TESTS, bool(failed & family.sure)
-        elif _values(tried, solution_id) != parent_answers:
+        elif not parent_answers.items() <= _values(tried, solution_id).items():
             found[index] = OTHER_VALUE, False
     return found
 
@@ -199,16 +201,17 @@ def measured_verdict(
     if claim is None:
         return Verdict(solution_id, False, PARENT_NOT_MEASURED, False)
     memory = _memory(measured, index)
-    is_faster = claim.certified(min_speedup) and measured.comparable(PARENT, index)
+    counts = measured.comparable(PARENT, index)
+    is_faster = counts and claim.certified(min_speedup)
     reason = FASTER if is_faster else _leaner_or_not(claim, memory, min_speedup)
     return Verdict(
         solution_id,
         accepted=reason in (FASTER, LEANER),
         reason=reason,
         certainly_wrong=False,
-        speedup=claim.ratio,
-        speedup_low=claim.low,
-        speedup_high=claim.high,
+        speedup=claim.ratio if counts else None,
+        speedup_low=claim.low if counts else None,
+        speedup_high=claim.high if counts else None,
         memory_ratio=memory[0] / memory[1] if memory else None,
         hot_lines=hot_lines(code, measured.lines[index] or ()),
     )

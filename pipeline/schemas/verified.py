@@ -25,7 +25,8 @@ VERIFIED = Table(
             # p_valid reaches verify.min_p_sure
             pa.field("certainly_wrong", pa.bool_(), nullable=False),
             pa.field("workload_id", pa.string()),  # what both were measured on; null, with all below, if not
-            pa.field("speedup", pa.float64()),  # parent's time / rewrite's time
+            # parent's time / rewrite's time; null where neither takes longer on larger inputs
+            pa.field("speedup", pa.float64()),
             pa.field("speedup_low", pa.float64()),  # 95 % interval
             pa.field("speedup_high", pa.float64()),
             pa.field("memory_ratio", pa.float64()),  # parent's peak / rewrite's peak

@@ -69,7 +69,23 @@ def test_a_rewrite_that_is_faster_on_one_input_is_not_accepted_where_neither_tak
     monkeypatch.setattr(optimize, "open_engine", script.opened)
     optimize.main()
     verify.main()
-    assert list(pd.read_parquet("outputs/verified").reason) == ["not_cheaper", "not_cheaper"]
+    decided = pd.read_parquet("outputs/verified")
+    assert list(decided.reason) == ["not_cheaper", "not_cheaper"]
+    assert decided.speedup_low.isna().all()
+
+
+def test_a_rewrite_may_answer_where_its_parent_was_too_slow_to(monkeypatch):
+    slow = "def distinct(n):\n    return n if n < 2 else distinct(n - 1) + distinct(n - 2)\n"
+    quick = (
+        "def distinct(n):\n    a, b = 0, 1\n    for _ in range(n):\n        a, b = b, a + b\n    return a\n"
+    )
+    calls = {"distinct(6)": "8", "distinct(9)": "34", "distinct(40)": "102334155"}
+    write_inputs(slow, calls=calls, telling=calls, optimize={"rounds": 1})
+    profile.main()
+    monkeypatch.setattr(optimize, "open_engine", Scripted(lambda _: [quick]).opened)
+    optimize.main()
+    verify.main()
+    assert list(pd.read_parquet("outputs/verified").reason) == ["faster"]
 
 
 def test_verify_judges_alone_what_no_journal_holds(monkeypatch):
