@@ -44,14 +44,15 @@ def subjects(max_solutions: int, counts: Counter[str]) -> Iterator[Subject]:
     """Every task that has something to measure; what is left out is counted."""
     for _, (tasks, *found) in by_task(TASKS, SOLUTIONS, SOLUTION_SCORES, TESTS, TEST_SCORES):
         subject = subject_of(tasks[0], found, max_solutions)
-        n_trusted = sum(row["trusted"] for row in found[1])
+        n_trusted, n_chosen = sum(row["trusted"] for row in found[1]), len(subject.solutions)
         counts["trusted"] += n_trusted
+        counts["dropped_solution_acts_otherwise_or_over_limit"] += n_trusted - n_chosen
         if not subject.solutions:
             counts["dropped_task_no_trusted_solution"] += 1
         elif not subject.calls:
             counts["dropped_task_no_plain_believed_call"] += 1
+            counts["dropped_solution_no_plain_believed_call"] += n_chosen
         else:
-            counts["dropped_solution_acts_otherwise_or_over_limit"] += n_trusted - len(subject.solutions)
             yield subject
 
 
@@ -199,6 +200,8 @@ def write_tables(
             comparisons.append(sorted(compared, key=lambda row: (row["faster_id"], row["slower_id"])))
             counts[f"growth_{measured.ended}"] += 1
             counts.update(f"dropped_solution_{reason}" for reason in measured.dropped.values())
+            n_untimed = len(subject.solutions) - len(measured.live) - len(measured.dropped)
+            counts[f"dropped_solution_growth_{measured.ended}"] += n_untimed
             counts["measured"] += len(measured.live)
             counts["comparisons"] += len(compared)
             counts["certified"] += sum(row["certified"] for row in compared)

@@ -1,3 +1,6 @@
+import json
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
@@ -67,6 +70,16 @@ def test_a_finished_task_comes_from_the_journal_with_the_same_bytes(capsys):
     assert "1 reused" in capsys.readouterr().err
     for name, table in first.items():
         pd.testing.assert_frame_equal(pd.read_parquet(f"outputs/{name}"), table)
+
+
+def test_every_trusted_solution_is_measured_or_left_out_for_a_counted_reason():
+    flat = "def distinct(xs):\n    return True\n"
+    for codes, calls in (((QUADRATIC, LINEAR, "import gc\n" + LINEAR), HARD), ((flat, flat + "\n"), HARD)):
+        write_inputs(*codes, calls=calls, telling=calls)
+        profile.main()
+        counts = json.loads(Path("outputs/counts/profile.json").read_text())
+        left_out = sum(n for name, n in counts.items() if name.startswith("dropped_solution_"))
+        assert counts["trusted"] == len(codes) == counts.get("measured", 0) + left_out
 
 
 def test_what_cannot_be_measured_is_counted_and_leaves_whole_tables(tmp_path):
