@@ -3,7 +3,7 @@
 What optimize has judged on the way comes from the journal; the rest is judged here. A rewrite is accepted
 only if it passes every believed test that its parent passes, returns the same on all calls that the parent
 answered in time and on enlarged inputs, and is certainly faster (or leaner, and not slower). Faster counts
-where parent or rewrite takes longer on larger inputs: of two that do not, either may be the faster on another.
+where parent or rewrite takes longer on larger inputs: of two that do not, either may be faster on another.
 """
 
 from collections import Counter
