@@ -124,9 +124,10 @@ class Campaign:
         """Grow a workload from `bases` on which all programs agree, and measure them on it."""
         everyone = range(len(self.codes))
         answer = self._answer(everyone, 0, {"calls": [astuple(base) for base in bases]})
-        if answer is None or answer.workload is None:
-            dropped = answer.dropped if answer else {}
-            return Measured(None, None, answer.ended if answer else NO_ANSWER, dropped=dropped)
+        if answer is None or not _grown_calls(answer) <= {base.call for base in bases}:
+            return Measured(None, None, NO_ANSWER)
+        if answer.workload is None:
+            return Measured(None, None, answer.ended, dropped=answer.dropped)
         start = Measured(
             answer.workload,
             _small(answer),
@@ -193,6 +194,10 @@ class Campaign:
         }
         output = self.ask(json.dumps(request).encode())
         return None if output is None else parsed_answer(output, len(chosen))
+
+
+def _grown_calls(answer: Answer) -> set[str]:
+    return {grown.call for grown in (answer.workload, *answer.checks) if grown is not None}
 
 
 def _undecided(so_far: Measured, among: Sequence[int], min_speedup: float) -> list[int]:

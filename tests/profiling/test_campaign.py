@@ -36,3 +36,13 @@ def test_no_further_process_is_spent_on_two_programs_that_take_no_longer_on_larg
     first, further = asked[: PLAN.first_processes], asked[PLAN.first_processes :]
     assert first == [list(EVERYONE)] * PLAN.first_processes
     assert further[0] == ["grows", "grows too"]
+
+
+def test_an_answer_about_a_call_that_nobody_asked_for_is_no_answer():
+    grown = {"dropped": {}, "workload": ["f(", "odd", 9], "ended": "enough", "ladder": [], "checks": []}
+
+    def worker(_: bytes) -> bytes:
+        return json.dumps(grown).encode()
+
+    measured = Campaign(EVERYONE, "f", 3, PLAN, worker).growing([Base("f(9)", ("odd",), 9, 9000)])
+    assert (measured.workload, measured.ended) == (None, "no_answer")
