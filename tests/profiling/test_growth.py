@@ -30,7 +30,8 @@ def test_inputs_grow_until_complexity_shows():
     claim = found.claim(1, 0)
     assert claim.certified(1.05)
     assert found.checks  # other shapes on which both agreed
-    assert {len(times) for times in found.times} == {2}
+    processes, of_the_other = (set(times) for times in found.times)
+    assert processes == of_the_other >= {0, 1}  # more where two differ, which is the machine's affair
 
 
 def test_an_input_on_which_solutions_leave_early_is_not_chosen_where_another_is_hard():

@@ -36,7 +36,7 @@ def test_the_better_class_is_certified_and_raw_times_are_kept():
     assert row["exponent_gap"] > 0.5
     raw = pd.read_parquet("outputs/measurements")
     assert raw.machine_id.nunique() == 1
-    assert set(raw.process) == {0, 1}
+    assert set(raw.process) >= {0, 1}
     assert set(raw.workload_id) == {row["workload_id"]}
     profiles = pd.read_parquet("outputs/profiles").set_index("solution_id")
     assert profiles.scaling_exponent[solution_id(QUADRATIC)] > 1.5
