@@ -45,7 +45,9 @@ class VerifyParams(Section):
 FASTER = "faster"
 LEANER = "leaner"
 FAILS_TESTS = "fails_tests"
-OTHER_VALUE = "other_value"  # on a call of a credible test that its parent answered in time
+OTHER_VALUE = (
+    "other_value"  # than its parent's, on a call of a credible test that the parent answered in time
+)
 PARENT_NOT_MEASURED = "parent_not_measured"
 NOT_CHEAPER = "not_cheaper"
 
@@ -201,17 +203,17 @@ def measured_verdict(
     if claim is None:
         return Verdict(solution_id, False, PARENT_NOT_MEASURED, False)
     memory = _memory(measured, index)
-    counts = measured.comparable(PARENT, index)
-    is_faster = counts and claim.certified(min_speedup)
+    comparable = measured.comparable(PARENT, index)
+    is_faster = comparable and claim.certified(min_speedup)
     reason = FASTER if is_faster else _leaner_or_not(claim, memory, min_speedup)
     return Verdict(
         solution_id,
         accepted=reason in (FASTER, LEANER),
         reason=reason,
         certainly_wrong=False,
-        speedup=claim.ratio if counts else None,
-        speedup_low=claim.low if counts else None,
-        speedup_high=claim.high if counts else None,
+        speedup=claim.ratio if comparable else None,
+        speedup_low=claim.low if comparable else None,
+        speedup_high=claim.high if comparable else None,
         memory_ratio=memory[0] / memory[1] if memory else None,
         hot_lines=hot_lines(code, measured.lines[index] or ()),
     )

@@ -39,7 +39,7 @@ def compiled(text: str, mode: str = "exec"):
     ],
 )
 def test_programs_that_only_define_are_loaded_once(scan: Scan, text: str):
-    assert scan.program(compiled(text))[0] == ONCE
+    assert scan.program(compiled(text)).tier == ONCE
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_programs_that_only_define_are_loaded_once(scan: Scan, text: str):
     ],
 )
 def test_programs_with_state_of_their_own_are_loaded_for_every_call(scan: Scan, text: str):
-    assert scan.program(compiled(text))[0] == FRESH
+    assert scan.program(compiled(text)).tier == FRESH
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_programs_with_state_of_their_own_are_loaded_for_every_call(scan: Scan, 
 def test_programs_that_leave_only_functions_and_constants_are_loaded_once(scan: Scan, text: str):
     space = namespace()
     exec(text, space)
-    assert scan.program(compiled(text))[0] == FIXED
+    assert scan.program(compiled(text)).tier == FIXED
     assert is_fixed(space)
 
 
@@ -88,7 +88,7 @@ def test_programs_that_leave_only_functions_and_constants_are_loaded_once(scan: 
 def test_programs_that_leave_more_are_not_taken_for_fixed(scan: Scan, text: str):
     space = namespace()
     exec(text, space)
-    assert scan.program(compiled(text))[0] == FIXED
+    assert scan.program(compiled(text)).tier == FIXED
     assert not is_fixed(space)
 
 
@@ -96,7 +96,7 @@ def test_programs_that_leave_more_are_not_taken_for_fixed(scan: Scan, text: str)
     "text", [F + "import no_such.module", "import os.path, no_such\nprint(os.environ)\n"]
 )
 def test_programs_that_import_what_is_not_there_never_load(scan: Scan, text: str):
-    assert scan.program(compiled(text))[0] == LOST
+    assert scan.program(compiled(text)).tier == LOST
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_programs_that_import_what_is_not_there_never_load(scan: Scan, text: str
     ],
 )
 def test_programs_that_may_load_all_the_same_are_run(scan: Scan, text: str):
-    assert scan.program(compiled(text))[0] != LOST
+    assert scan.program(compiled(text)).tier != LOST
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_programs_that_may_load_all_the_same_are_run(scan: Scan, text: str):
     ],
 )
 def test_programs_that_look_outside_get_a_process(scan: Scan, text: str):
-    assert scan.program(compiled(text))[0] == OWN
+    assert scan.program(compiled(text)).tier == OWN
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_programs_that_look_outside_get_a_process(scan: Scan, text: str):
     ],
 )
 def test_programs_that_could_leave_something_behind_get_a_process_for_every_call(scan: Scan, text: str):
-    assert scan.program(compiled(text))[0] == ALONE
+    assert scan.program(compiled(text)).tier == ALONE
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_programs_that_could_leave_something_behind_get_a_process_for_every_call
     ],
 )
 def test_programs_that_might_reach_a_neighbour_never_share(scan: Scan, text: str):
-    assert scan.program(compiled(text))[0] in (OWN, ALONE)
+    assert scan.program(compiled(text)).tier in (OWN, ALONE)
 
 
 @pytest.mark.parametrize(
