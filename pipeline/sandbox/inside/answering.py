@@ -10,6 +10,7 @@ from pipeline.sandbox.inside import layout, transport
 from pipeline.sandbox.inside.arena import Arena, cpu_clock, elapsed_clock
 from pipeline.sandbox.inside.calls import Arguments, Function, SharedCalls, Target
 from pipeline.sandbox.inside.programs import is_fixed, namespace, raised_beside_others
+from pipeline.sandbox.inside.watch import Guard
 
 Answer = tuple[int, bytes]  # kind of frame, its data
 
@@ -121,9 +122,18 @@ def _encoded(
     return kinds, answers
 
 
-def run_fresh(one: Loadable, calls: SharedCalls, arena: Arena, max_bytes: int, *, resets: bool) -> None:
+def run_fresh(
+    one: Loadable,
+    calls: SharedCalls,
+    arena: Arena,
+    max_bytes: int,
+    guard: Guard,
+    *,
+    resets: bool,
+) -> None:
     """Load anew for every call.
 
+    guard: of what the program could change.
     resets: each is to meet `random` and the recursion limit as they are in a fresh process.
     """
     job, program, code, wanted = one
@@ -143,6 +153,7 @@ def run_fresh(one: Loadable, calls: SharedCalls, arena: Arena, max_bytes: int, *
         if resets:
             random.seed(0)
         kind, data = _fresh_answer(code, target, arguments.pop(), arena, max_bytes)
+        guard.after_call()
         if resets:
             sys.setrecursionlimit(limit)
         after = elapsed_clock()
@@ -153,11 +164,13 @@ def run_fresh(one: Loadable, calls: SharedCalls, arena: Arena, max_bytes: int, *
         now = after
         if after > end:
             times_ns[-1] = min(times_ns[-1], cpu_clock() - started_ns, 0xFFFFFFFF)
+            guard.before_answers_count()
             arena.put_many(job, program, times_ns, done, kinds, answers)
             arena.flush()
             times_ns, done, kinds, answers = [], [], bytearray(), []
             started_ns, now = arena.start_clock(), elapsed_clock()
             end = now + layout.FLUSH_NS
+    guard.before_answers_count()
     arena.put_many(job, program, times_ns, done, kinds, answers)
 
 

@@ -14,14 +14,15 @@ ALONE  it might reach something that outlives its namespace: a process of its ow
 
 How it can be sound: everything a program can reach starts from a name in some `co_names` (global, attribute
 or module), because the builtins that turn strings into access (getattr, eval, vars, …), attribute access by
-`match` patterns, `str.format` of what is not a constant, and all names with a leading underscore outside a
-short list are ALONE. Modules are open only if listed, and of those only attributes that are neither modules
-nor mutable containers. Assigning attributes together with any import is ALONE (it could patch a module), and
-so is calling `__init__` of what is there. An object that equals and hashes like another can sit in a module's
-cache and be taken for it: so a program that makes classes must not come near modules that cache by values
-(`re`, `strptime`; `typing` caches nothing here, see `uncached`), and one that uses `type` (which makes
-classes that lie about themselves) not near those that cache by classes (`collections.abc`) or set attributes
-for them (`copy`). Unknown means ALONE.
+`match` patterns, `str.format` of what is not a constant, and names with a leading underscore are ALONE, but
+for a short list and for those that nothing here has, which mean what the program makes of them. Modules are
+open only if listed, and of those only attributes that are neither modules nor mutable containers. What
+imports and assigns attributes could patch a module: it is watched (`watch`), and must not delete any, which
+would undo it. Calling `__init__` of what is there is ALONE, unless it is `super().__init__`. An object that
+equals and hashes like another can sit in a module's cache and be taken for it: so a program that makes
+classes must not come near modules that cache by values (`re`, `strptime`; `typing` caches nothing here, see
+`uncached`), and one that uses `type` (which makes classes that lie about themselves) not near those that
+cache by classes (`collections.abc`) or set attributes for them (`copy`). Unknown means ALONE.
 
 Source: CPython's `dis` and `inspect` documentation; opcodes are looked up by name, so that one list serves
 Python 3.11 to 3.14.
@@ -36,9 +37,12 @@ import typing
 from importlib.machinery import PathFinder
 from typing import NamedTuple
 
+from pipeline.sandbox.inside.keeping import looks_as_if_it_kept
 from pipeline.sandbox.inside.names import (
+    ASSIGNS_ATTRIBUTE,
     INITIALIZES,
     all_names,
+    assigned_attributes,
     nested,
     opcodes,
     pattern_names,
@@ -61,6 +65,7 @@ from pipeline.sandbox.inside.vocabulary import (
     SETTING_ATTRIBUTES,
     TYPE,
 )
+from pipeline.sandbox.inside.watch import Watch
 
 ONCE, FIXED, FRESH, ALONE, OWN, LOST = range(6)
 
@@ -69,7 +74,7 @@ _JUMPS = frozenset(opcode.hasjrel) | frozenset(opcode.hasjabs)
 # `except*` makes an ExceptionGroup, which is a class that can be changed.
 _PATTERNS = opcodes("MATCH_CLASS CHECK_EG_MATCH")
 _MAKES_CLASSES = opcodes("LOAD_BUILD_CLASS")
-_ASSIGNS_ATTRIBUTE = opcodes("STORE_ATTR DELETE_ATTR")
+_DELETES_ATTRIBUTE = opcodes("DELETE_ATTR")
 _ASSIGNS_GLOBAL = opcodes("STORE_GLOBAL DELETE_GLOBAL")
 _ASSIGNS_NAME = _ASSIGNS_GLOBAL | opcodes("STORE_NAME DELETE_NAME")
 # A module made of these only binds functions, modules and constants.
@@ -85,7 +90,7 @@ _DEFINES = opcodes("""
 _DEFINES_BYTES = bytes(sorted(_DEFINES))
 # Opcodes that tell the scan nothing.
 _DULL_BYTES = bytes(
-    set(range(256)) - (_IMPORTS | _PATTERNS | _MAKES_CLASSES | _ASSIGNS_ATTRIBUTE | _ASSIGNS_NAME)
+    set(range(256)) - (_IMPORTS | _PATTERNS | _MAKES_CLASSES | ASSIGNS_ATTRIBUTE | _ASSIGNS_NAME)
 )
 
 
@@ -120,11 +125,13 @@ class Scanned(NamedTuple):
     tier: one of the answers above.
     resets: `random` and the recursion limit must be reset around its calls.
     makes_types: it makes classes, whose `__len__` may have a list take memory in no time.
+    assigned: the attributes that it assigns and could assign to what is shared, to be watched.
     """
 
     tier: int
     resets: bool
     makes_types: bool
+    assigned: frozenset[str] = frozenset()
 
 
 class Scan:
@@ -136,6 +143,7 @@ class Scan:
             name for name, value in vars(typing).items() if _is_abstract(value)
         }
         self.keeping = KEEPING | KEEPING_MODULES | _changeable() | {INITIALIZES}
+        self.watch = Watch()
         self.loaded = frozenset(name for name in sys.modules if name[:1] != "_")
         self.closed_with_imports = self.closed | _closed_with_imports()
         self.found: dict[str, bool] = {}
@@ -145,21 +153,24 @@ class Scan:
         """What becomes of a program; or, with is_check, of a check, which reaches what a program imports."""
         names, ops = _names_and_ops(code)
         imports = is_check or bool(ops & _IMPORTS)
-        if self._reaches_out(names, ops, imports):
+        assigned = assigned_attributes(nested(code)) if imports and ops & ASSIGNS_ATTRIBUTE else frozenset()
+        undone = is_check or bool(ops & _DELETES_ATTRIBUTE) or any(name[:2] == "__" for name in assigned)
+        watchable = not (assigned and undone)
+        if not watchable or self._reaches_out(names, ops, imports):
             if imports and self._is_lost(code):
                 return Scanned(LOST, resets=False, makes_types=False)
             hidden = any(name[:1] == "_" and name not in OPEN_UNDERSCORED for name in names)
             private = private_names(code) if hidden and not ops & _MAKES_CLASSES else set()
             idle = idle_names(code, self.loaded, self.closed_with_imports) if imports else set()
-            if self._reaches_out(names - idle - private, ops, imports):
+            if not watchable or self._reaches_out(names - idle - private, ops, imports):
                 known = self.loaded | sys.stdlib_module_names
                 idle = idle_names(code, known) if imports else set()
-                keeps = self._keeps_outside(names - idle - private, ops)
+                keeps = looks_as_if_it_kept(code, names - idle - private, self.keeping)
                 return Scanned(ALONE if keeps else OWN, resets=True, makes_types=False)
         makes_types = bool(ops & _MAKES_CLASSES) or not names.isdisjoint(TYPE)
         resets = NEEDS_LIMIT_RESET in names or not names.isdisjoint(NEEDS_RESEED)
-        if resets or ops & _ASSIGNS_ATTRIBUTE or ops & _ASSIGNS_GLOBAL:
-            return Scanned(FRESH, resets, makes_types)
+        if resets or ops & ASSIGNS_ATTRIBUTE or ops & _ASSIGNS_GLOBAL:
+            return Scanned(FRESH, resets, makes_types, assigned)
         does_more = code.co_code[::2].translate(None, _DEFINES_BYTES)
         return Scanned(FIXED if does_more else ONCE, False, makes_types)
 
@@ -193,24 +204,20 @@ class Scan:
     def _reaches_out(self, names: set[str], ops: set[int], imports: bool) -> bool:
         if not names.isdisjoint(self.closed_with_imports if imports else self.closed) or ops & _PATTERNS:
             return True
-        if imports and (ops & _ASSIGNS_ATTRIBUTE or self._could_fill_caches(names, ops)):
+        if imports and self._could_fill_caches(names, ops):
             return True
         for name in names - self.plain:
             if name[:1] == "_" or not name:
-                if name not in OPEN_UNDERSCORED:
+                if name not in OPEN_UNDERSCORED and not self._is_own(name):
                     return True
             elif "." in name and name not in OPEN_MODULES:
                 return True
             self.plain.add(name)
         return False
 
-    def _keeps_outside(self, names: set[str], ops: set[int]) -> bool:
-        if ops & _ASSIGNS_ATTRIBUTE or not names.isdisjoint(self.keeping):
-            return True
-        if "sys" in names and not names.isdisjoint(vars(sys).keys() - OPEN_IN_SYS - OPEN_UNDERSCORED):
-            return True
-        hidden = any(name[:1] == "_" and name not in OPEN_UNDERSCORED for name in names)
-        return hidden and bool(ops & _IMPORTS)
+    def _is_own(self, name: str) -> bool:
+        """Whether a name with a leading underscore means nothing but what a program makes of it."""
+        return name[:2] != "__" and name[:1] == "_" and name not in self.watch.hidden
 
     def _could_fill_caches(self, names: set[str], ops: set[int]) -> bool:
         makes_types = not names.isdisjoint(TYPE)

@@ -21,6 +21,7 @@ from pipeline.sandbox.inside.programs import (
     namespace,
     raised_beside_others,
 )
+from pipeline.sandbox.inside.watch import Guard
 
 PROGRAMS_A_BATCH = 16
 _RUN_HERE = (scan.ONCE, scan.FIXED, scan.FRESH)
@@ -46,12 +47,13 @@ def run_shared(jobs: list[JobRequest], arena: Arena, scanner: scan.Scan, max_byt
         # the others of its batch their code.
         for at in range(0, len(programs), PROGRAMS_A_BATCH):
             ready = _ready(job, programs[at : at + PROGRAMS_A_BATCH], seen, arena, scanner)
-            for one, (tier, resets, makes_types) in ready:
+            for one, (tier, resets, makes_types, assigned) in ready:
+                guard = Guard(job, one.program, assigned, scanner.watch, arena)
                 if tier == scan.FRESH or not run_once(one, mine, arena, max_bytes, fixed=tier == scan.ONCE):
-                    run_fresh(one, mine, arena, max_bytes, resets=resets)
+                    run_fresh(one, mine, arena, max_bytes, guard, resets=resets)
                 for check_code in shared_checks:
                     if one.wanted is None or check_code[0] in one.wanted:
-                        _run_check(one, check_code, arena, resets)
+                        _run_check(one, check_code, arena, guard, program_resets=resets)
                 # To look costs as much as a short program, and it takes time to fill memory; but a list takes
                 # as much as the `__len__` of a type of the program's own says.
                 if makes_types or checks_make_types or elapsed_clock() - looked_ns >= layout.FLUSH_NS:
@@ -130,7 +132,7 @@ def _shared_checks(
     return shared
 
 
-def _run_check(one: Loadable, column: CheckCode, arena: Arena, program_resets: bool) -> None:
+def _run_check(one: Loadable, column: CheckCode, arena: Arena, guard: Guard, *, program_resets: bool) -> None:
     """One check about a freshly loaded program; both passed the scan."""
     job, program, code, _ = one
     index, check_code, names, scanned = column
@@ -146,6 +148,8 @@ def _run_check(one: Loadable, column: CheckCode, arena: Arena, program_resets: b
         kind, data = raised_beside_others(error, arena)
     sys.setrecursionlimit(limit)
     space.clear()
+    guard.after_call()
+    guard.before_answers_count()
     arena.put(job, program, index, kind, cpu_clock() - now, data)
     if elapsed_clock() - arena.flushed_ns >= layout.FLUSH_NS:
         arena.flush()

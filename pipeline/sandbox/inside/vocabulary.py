@@ -34,7 +34,7 @@ CLOSED_FRAMES = frozenset(
     """
     gi_frame gi_code gi_yieldfrom cr_frame cr_code cr_await cr_origin ag_frame ag_code ag_await
     f_back f_globals f_builtins f_locals f_code f_trace f_generator tb_frame tb_next tb_lasti mro
-    register
+    register cell_contents
 """.split()
 )
 OPEN_UNDERSCORED = frozenset(
@@ -44,7 +44,7 @@ OPEN_UNDERSCORED = frozenset(
     __call__ __bool__ __add__ __radd__ __iadd__ __sub__ __rsub__ __mul__ __rmul__ __truediv__
     __floordiv__ __mod__ __pow__ __neg__ __abs__ __and__ __or__ __xor__ __invert__ __lshift__
     __rshift__ __int__ __float__ __index__ __enter__ __exit__ __reversed__ __qualname__ __module__
-    __doc__ __static_attributes__ __firstlineno__ __all__ __author__ __version__
+    __doc__ __static_attributes__ __firstlineno__ __all__ __author__ __version__ __slots__ __classcell__
 """.split()
 )
 # Names that stand for a cache: modules, and functions of modules that have none otherwise.
@@ -62,8 +62,7 @@ TYPE = frozenset("type Type get_origin".split())
 KEEPING = frozenset(
     """
     setattr delattr vars __dict__ __builtins__ builtins __import__ importlib modules gc ctypes mmap signal
-    atexit putenv settrace setprofile _getframe tracemalloc faulthandler __class__
-    __subclasses__ __code__
+    atexit putenv settrace setprofile _getframe tracemalloc faulthandler __subclasses__ __code__
     __globals__ __defaults__ __kwdefaults__ __closure__ __del__ f_back f_globals f_locals f_builtins gi_frame
     tb_frame register displayhook excepthook stdout stderr stdin cache_clear alarm setitimer time_ns utime
     getcontext setcontext localcontext DefaultContext BasicContext ExtendedContext contextvars _exit kill
@@ -73,7 +72,12 @@ KEEPING = frozenset(
     Annotated
     """.split()
 )
-KEEPS_NOTHING = frozenset("os json hashlib struct array base64 glob".split())
+KEEPS_NOTHING = frozenset(
+    """
+    abc array ast base64 binascii dataclasses difflib enum glob graphlib hashlib html io json keyword numbers
+    os pprint struct textwrap unicodedata zlib
+""".split()
+)
 KEEPING_MODULES = sys.stdlib_module_names - OPEN_MODULES - KEEPS_NOTHING
 NEEDS_RESEED = frozenset("random samples".split())  # `samples` of statistics.NormalDist
 NEEDS_LIMIT_RESET = "setrecursionlimit"

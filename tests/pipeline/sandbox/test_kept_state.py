@@ -123,6 +123,35 @@ KEEPS = {
             math.__init__("math", math.__doc__ + "x")
             return math.__doc__[-9:]
     """,
+    "in a module, by a method that is called with it": """
+        import math
+        class A:
+            def add(self):
+                try:
+                    self.n += 1
+                except AttributeError:
+                    self.n = 1
+                return self.n
+        def f():
+            return A.add(math)
+    """,
+    "in an attribute that the next call puts right": """
+        import fractions, statistics
+        def f():
+            was = fractions.Fraction is None
+            fractions.Fraction = statistics.Fraction if was else None
+            return was
+    """,
+    "in an attribute that the next call deletes": """
+        import math
+        def f():
+            try:
+                del math.n
+                return 1
+            except AttributeError:
+                math.n = 1
+                return 0
+    """,
     "in the memory that answers come back in": """
         import gc
         def f():

@@ -197,6 +197,37 @@ REACHES = {
     """,
         SIZED,
     ),
+    "a module that an attribute is assigned to": (
+        "import math\ndef f(x):\n    math.pi = 3\n    return x\n",
+        "import math\ndef f(x):\n    return math.pi\n",
+    ),
+    "a module that gets one more attribute": (
+        "import math\ndef put(at):\n    at.n = 1\nput(math)\ndef f(x):\n    return x\n",
+        "import math\ndef f(x):\n    return math.n\n",
+    ),
+    "a class whose method is another's": (
+        """
+        from collections import Counter
+        def other(self):
+            return [777]
+        def f(x):
+            Counter.most_common = other
+            return x
+    """,
+        "from collections import Counter\ndef f(x):\n    return Counter([x]).most_common()\n",
+    ),
+    "a function that gets an attribute": (
+        "from collections import namedtuple as n\ndef f(x):\n    n.kept = x\n    return x\n",
+        "from collections import namedtuple as n\ndef f(x):\n    return n.kept\n",
+    ),
+    "the class of a special form": (
+        "import typing\ndef f(x):\n    type(typing.List).kept = x\n    return x\n",
+        "import typing\ndef f(x):\n    return typing.List.kept\n",
+    ),
+    "what an attribute was before a call that never ends": (
+        "import math\ndef f(x):\n    math.pi = 3\n    while x > 1:\n        pass\n    return x\n",
+        "import math\ndef f(x):\n    return math.pi\n",
+    ),
     "an abstract class, by way of random": (
         """
         import random

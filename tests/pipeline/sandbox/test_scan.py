@@ -1,8 +1,12 @@
+import sys
+import types
+
 import pytest
 
 from pipeline.sandbox.inside.names import identity
 from pipeline.sandbox.inside.programs import is_fixed, namespace
 from pipeline.sandbox.inside.scan import ALONE, FIXED, FRESH, LOST, ONCE, OWN, Scan
+from pipeline.sandbox.inside.vocabulary import OPEN_MODULES
 from pipeline.sandbox.isolation import PRELOAD
 
 F = "def f(x):\n    return x\n"
@@ -19,6 +23,20 @@ def scan() -> Scan:
     for name in PRELOAD:
         __import__(name)
     return Scan()
+
+
+SUBCLASS = """
+import collections
+class Node:
+    def __init__(self):
+        self._children = collections.defaultdict(Node)
+class Root(Node):
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+def f(x):
+    return Root().count
+"""
 
 
 def compiled(text: str, mode: str = "exec"):
@@ -50,6 +68,11 @@ def test_programs_that_only_define_are_loaded_once(scan: Scan, text: str):
         "def f(x):\n    f.n = 1\n    return x\n",
         "import random\ndef f(x):\n    return random.random()\n",
         "import sys\nsys.setrecursionlimit(5000)\n" + F,
+        "class Stack:\n    __slots__ = ('_my_items',)\n    def __init__(self):\n        self._my_items = []\n"
+        + F,
+        SUBCLASS,
+        "from typing import List\nclass Node:\n    def __init__(self, at: List[int]):\n        self.at = at\n"
+        + F,
     ],
 )
 def test_programs_with_state_of_their_own_are_loaded_for_every_call(scan: Scan, text: str):
@@ -121,6 +144,10 @@ def test_programs_that_may_load_all_the_same_are_run(scan: Scan, text: str):
         "def f(x):\n    return open(x)\n",
         "def f(x):\n    return len(bytes(x))\n",
         "f = dir\n",
+        "import string\nstring.Formatter().x = 1\n",
+        "import json\nclass A:\n    def __init__(self):\n        self._x = json.loads('1')\n",
+        "import json\nclass A(Exception):\n    def __init__(self):\n        super().__init__(json)\n",
+        "def f(x):\n    return x.__class__.__name__\n",
     ],
 )
 def test_programs_that_look_outside_get_a_process(scan: Scan, text: str):
@@ -131,14 +158,17 @@ def test_programs_that_look_outside_get_a_process(scan: Scan, text: str):
     "text",
     [
         "import builtins\nbuiltins.len = None\n",
-        "import math\nmath.pi = 3\n",
+        "import math\nmath.__name__ = 'm'\n",
+        "import math\ndef f(x):\n    math.kept = x\n    del math.kept\n",
+        "import json as j\ndef f(x):\n    j.kept = x\n",
+        "import json\ndef f(x, m=json):\n    m.kept = x\n",
+        "import json\ndef f(x):\n    return json._default_decoder\n",
         "__builtins__['len'] = None\n",
         "def f(x):\n    return ().__class__.__base__.__subclasses__()\n",
         "def f(x):\n    setattr(x, 'a', 1)\n",
         "def f(x):\n    return (i for i in x).gi_frame.f_back\n",
         "import sys\nsys.modules.clear()\n",
         "import gc\n" + "def f(x):\n    return gc.get_objects()\n",
-        "import string\nstring.Formatter().x = 1\n",
         "import math\nmath.__init__('math', [])\n" + F,
     ],
 )
@@ -185,6 +215,27 @@ def test_programs_that_might_reach_a_neighbour_never_share(scan: Scan, text: str
 )
 def test_calls_share_a_process_only_if_they_are_harmless(scan: Scan, text: str, shares: bool):
     assert scan.call(compiled(text, "eval")) is shares
+
+
+def test_an_attribute_that_is_assigned_to_anything_open_is_noticed(scan: Scan):
+    modules = [sys.modules[name] for name in OPEN_MODULES]
+    reached = [*modules, *(thing for module in modules for thing in vars(module).values())]
+    reached += [part for thing in reached if isinstance(thing, type) for part in vars(thing).values()]
+    reached += [type(thing) for thing in reached]
+    closed = [thing for thing in reached if isinstance(thing, types.ModuleType) and thing not in modules]
+    changed = 0
+    for thing in reached:
+        before = scan.watch.sizes()
+        try:
+            thing.kept_here = 1
+        except (AttributeError, TypeError):
+            continue
+        noticed = scan.watch.sizes() != before
+        holder = thing if "kept_here" in vars(thing) else thing.__origin__  # an alias of typing hands it on
+        del holder.kept_here
+        assert noticed or thing in closed, thing
+        changed += 1
+    assert changed > 500
 
 
 def test_identity_leaves_out_layout_and_comments_and_nothing_else():

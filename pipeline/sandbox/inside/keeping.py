@@ -1,0 +1,86 @@
+"""Whether a program that gets a process of its own looks as if it kept something there from call to call.
+
+Not a boundary: whoever hides it meets his own earlier calls, and nobody else. A program that does look so
+gets a process for every call.
+"""
+
+import dis
+import sys
+import types
+from collections.abc import Set
+from itertools import pairwise
+
+from pipeline.sandbox.inside.names import ASSIGNS_ATTRIBUTE, nested
+from pipeline.sandbox.inside.vocabulary import OPEN_IN_SYS, OPEN_UNDERSCORED
+
+_LOADS = ("LOAD_NAME", "LOAD_GLOBAL", "LOAD_FAST", "LOAD_DEREF", "LOAD_CLASSDEREF")
+_STORES = ("STORE_NAME", "STORE_GLOBAL", "STORE_FAST", "STORE_DEREF")
+_ATTRIBUTES = ("LOAD_ATTR", "LOAD_METHOD")
+_TELLING_NOTHING = ("CACHE", "PUSH_NULL", "EXTENDED_ARG", "NOP")
+# What leads to classes without an import; ExceptionGroup, which `except*` makes, can be changed.
+_CHANGEABLE = frozenset(["__class__", "ExceptionGroup", "BaseExceptionGroup"])
+
+Steps = list[dis.Instruction]
+
+
+def looks_as_if_it_kept(code: types.CodeType, names: Set[str], keeping: Set[str]) -> bool:
+    """By its names, and by the objects whose attributes it assigns.
+
+    names: those it uses; keeping: names of what keeps something.
+    """
+    functions = [_telling(part) for part in nested(code)]
+    assigns = any(step.opcode in ASSIGNS_ATTRIBUTE for steps in functions for step in steps)
+    splits = any(step.opname == "CHECK_EG_MATCH" for steps in functions for step in steps)
+    if not names.isdisjoint(keeping) or (assigns and (splits or not names.isdisjoint(_CHANGEABLE))):
+        return True
+    if "sys" in names and not names.isdisjoint(vars(sys).keys() - OPEN_IN_SYS - OPEN_UNDERSCORED):
+        return True
+    modules, imported = _bound_by_imports(functions)
+    if not modules and not imported:
+        return False
+    own = {str(step.argval) for steps in functions for step in steps if _binds(step)}
+    if any(name[:1] == "_" and name not in OPEN_UNDERSCORED for name in names - own):
+        return True
+    return assigns and _assigns_to(functions, modules, imported)
+
+
+def _telling(part: types.CodeType) -> Steps:
+    return [step for step in dis.get_instructions(part) if step.opname not in _TELLING_NOTHING]
+
+
+def _binds(step: dis.Instruction) -> bool:
+    return step.opname in _STORES or step.opcode in ASSIGNS_ATTRIBUTE
+
+
+def _bound_by_imports(functions: list[Steps]) -> tuple[set[str], set[str]]:
+    """(names of modules, names of what was imported from them)."""
+    modules, imported = set(), set()
+    for steps in functions:
+        for before, step in pairwise(steps):
+            if step.opname in _STORES and before.opname == "IMPORT_NAME":
+                modules.add(str(step.argval))
+            elif step.opname in _STORES and before.opname == "IMPORT_FROM":
+                imported.add(str(step.argval))
+    return modules, imported
+
+
+def _assigns_to(functions: list[Steps], modules: set[str], imported: set[str]) -> bool:
+    """Whether an attribute of what was imported is assigned, or it gets another name to be assigned by."""
+    for steps in functions:
+        for place, step in enumerate(steps):
+            following = steps[place + 1].opname if place + 1 < len(steps) else ""
+            if step.opname in _LOADS and step.argval in modules and following not in _ATTRIBUTES:
+                return True
+            if step.opname in _LOADS and step.argval in imported and following in _STORES:
+                return True
+            if step.opcode in ASSIGNS_ATTRIBUTE and _root(steps[:place]) in modules | imported:
+                return True
+    return False
+
+
+def _root(steps: Steps) -> str:
+    """The name that the value on top of the stack was reached from by attributes alone, or nothing."""
+    for step in reversed(steps):
+        if step.opname not in _ATTRIBUTES:
+            return str(step.argval) if step.opname in _LOADS else ""
+    return ""

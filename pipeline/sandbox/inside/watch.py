@@ -1,0 +1,120 @@
+"""What programs that share a process could change by assigning attributes, and whether one did.
+
+A program that imports and assigns attributes (`self.items = []` in a class of its own, nearly always) could
+as well assign them to a module, a class or a function that its neighbours use. The scan cannot tell which,
+and need not: whatever it lets near keeps its attributes in a dictionary, and an assignment shows there. One
+more attribute stays, for the scan lets nobody delete one; another value of an attribute that was there could
+be undone by the next call, and is looked for after each.
+"""
+
+import sys
+import types
+from collections.abc import Iterable, Iterator, Mapping
+from operator import is_
+from typing import Any
+
+from pipeline.sandbox.inside import layout
+from pipeline.sandbox.inside.arena import Arena
+from pipeline.sandbox.inside.vocabulary import OPEN_MODULES
+
+_IMMUTABLE_TYPE = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE
+
+Attributes = Mapping[str, Any]
+
+
+class Watch:
+    """The attributes of everything that open modules lead to, found once, before any program runs."""
+
+    def __init__(self) -> None:
+        self._held = list(_attributes([sys.modules[name] for name in OPEN_MODULES]))
+        self._holding: dict[str, list[Attributes]] = {}
+        for held in self._held:
+            for name in held:
+                self._holding.setdefault(name, []).append(held)
+        self.hidden = frozenset(name for name in self._holding if name[:1] == "_") | _hidden_in_classes()
+
+    def sizes(self) -> list[int]:
+        """How many attributes each has; an assignment of a new one makes one larger."""
+        return list(map(len, self._held))
+
+    def values(self, names: Iterable[str]) -> list[Any]:
+        """Of all that have attributes of these names: what an assignment replaces."""
+        return [held.get(name) for name in names for held in self._holding.get(name, ())]
+
+
+class Guard:
+    """Ends a shared child when a program has changed what all share, before an answer of it counts.
+
+    The parent then runs that program alone, and the others in a fresh child.
+    """
+
+    def __init__(self, job: int, program: int, assigned: frozenset[str], watch: Watch, arena: Arena) -> None:
+        """assigned: the attributes that the program assigns; none, and nothing is looked at."""
+        self._named = job, program
+        self._assigned, self._watch, self._arena = assigned, watch, arena
+        self._sizes = watch.sizes() if assigned else []
+        self._values = watch.values(assigned)
+
+    def after_call(self) -> None:
+        """To be called after every call and check."""
+        if self._values and not all(map(is_, self._values, self._watch.values(self._assigned))):
+            self._end()
+
+    def before_answers_count(self) -> None:
+        """To be called before answers are handed over."""
+        if self._assigned and self._sizes != self._watch.sizes():
+            self._end()
+
+    def _end(self) -> None:
+        self._arena.put(*self._named, layout.WHOLE, layout.NEEDS_ALONE)
+        self._arena.end_full()
+
+
+def _attributes(roots: Iterable[object]) -> Iterator[Attributes]:
+    """Those of the roots and of all that attributes, containers and `type` lead to from there."""
+    met: dict[int, object] = {}
+    todo = list(roots)
+    while todo:
+        thing = todo.pop()
+        if id(thing) in met or (type(thing) is types.ModuleType and thing.__name__ not in OPEN_MODULES):
+            continue
+        met[id(thing)] = thing
+        held = _own_attributes(thing)
+        if held is not None:
+            todo += held.values()
+            if not (isinstance(thing, type) and thing.__flags__ & _IMMUTABLE_TYPE):
+                yield held
+        todo += (type(thing), *_led_to(thing))
+
+
+def _own_attributes(thing: object) -> Attributes | None:
+    try:
+        return vars(thing)
+    except TypeError:
+        return None
+
+
+def _led_to(thing: object) -> Iterable[object]:
+    if isinstance(thing, tuple | list | set | frozenset):
+        return thing
+    if isinstance(thing, dict):
+        return thing.values()
+    if isinstance(thing, staticmethod | classmethod):
+        return (thing.__func__,)
+    if isinstance(thing, types.MethodType):
+        return thing.__func__, thing.__self__
+    if isinstance(thing, property):
+        return thing.fget, thing.fset, thing.fdel
+    return thing.__mro__ if isinstance(thing, type) else ()
+
+
+def _hidden_in_classes() -> frozenset[str]:
+    """Names with a leading underscore that instances or classes of any kind have."""
+    classes: set[type] = set()
+    todo: list[type] = [object]
+    while todo:
+        one = todo.pop()
+        if one not in classes:
+            classes.add(one)
+            todo += type.__subclasses__(one)
+    return frozenset(name for one in classes for name in vars(one) if name[:1] == "_")
