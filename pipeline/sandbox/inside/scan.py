@@ -145,7 +145,7 @@ class Scan:
         self.keeping = KEEPING | KEEPING_MODULES | _changeable() | {INITIALIZES}
         self.watch = Watch()
         self.loaded = frozenset(name for name in sys.modules if name[:1] != "_")
-        self.closed_with_imports = self.closed | _closed_with_imports()
+        self.closed_with_imports = self.closed | _closed_with_imports() | self.watch.unseen
         self.found: dict[str, bool] = {}
         self.plain: set[str] = set()  # names that reach nothing by their looks
 

@@ -23,7 +23,11 @@ Attributes = Mapping[str, Any]
 
 
 class Watch:
-    """The attributes of everything that open modules lead to, found once, before any program runs."""
+    """The attributes of everything that open modules lead to, found once, before any program runs.
+
+    hidden: names with a leading underscore that anything has as an attribute.
+    unseen: names of what takes attributes and does not show them, as the type variables of Python 3.12 do.
+    """
 
     def __init__(self) -> None:
         self._held = list(_attributes([sys.modules[name] for name in OPEN_MODULES]))
@@ -32,6 +36,9 @@ class Watch:
             for name in held:
                 self._holding.setdefault(name, []).append(held)
         self.hidden = frozenset(name for name in self._holding if name[:1] == "_") | _hidden_in_classes()
+        self.unseen = frozenset(
+            name for held in self._held for name, value in held.items() if _takes_attributes_unseen(value)
+        )
 
     def sizes(self) -> list[int]:
         """How many attributes each has; an assignment of a new one makes one larger."""
@@ -92,6 +99,17 @@ def _own_attributes(thing: object) -> Attributes | None:
         return vars(thing)
     except TypeError:
         return None
+
+
+def _takes_attributes_unseen(thing: Any) -> bool:
+    if _own_attributes(thing) is not None:
+        return False
+    try:
+        thing.kept = None
+    except (AttributeError, TypeError):
+        return False
+    del thing.kept
+    return True
 
 
 def _led_to(thing: object) -> Iterable[object]:
