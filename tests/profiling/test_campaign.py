@@ -10,17 +10,18 @@ AS_WRITTEN = [1e-6] * 4
 GROWN = [1e-3, 1e-3, 1e-6, 1e-6]
 
 
-def seconds(program: str) -> list[float]:
-    """Of two of a kind one takes as long or a tenth longer, in turn: at 1.05 nothing is decided."""
+def seconds(program: str, process: int) -> list[float]:
+    """Of two of a kind one takes 4 or 8 % longer, in turn: at 1.05 nothing is decided."""
     taken = GROWN[EVERYONE.index(program)]
-    return [taken * (1.1 if program.endswith("too") and number % 2 else 1) for number in range(PLAN.rounds)]
+    return [taken * (1.04 + 0.04 * (process % 2) if program.endswith("too") else 1)] * PLAN.rounds
 
 
 def test_no_further_process_is_spent_on_two_programs_that_take_no_longer_on_larger_inputs():
     asked = []
 
     def worker(payload: bytes) -> bytes:
-        programs = json.loads(payload)["programs"]
+        request = json.loads(payload)
+        programs = request["programs"]
         asked.append(programs)
         answer = {
             "dropped": {},
@@ -28,7 +29,7 @@ def test_no_further_process_is_spent_on_two_programs_that_take_no_longer_on_larg
             "ended": "enough",
             "ladder": [[9, AS_WRITTEN], [900, GROWN]],
             "checks": [],
-            "seconds": [seconds(program) for program in programs],
+            "seconds": [seconds(program, request["order_seed"]) for program in programs],
         }
         return json.dumps(answer).encode()
 

@@ -8,12 +8,23 @@ from profiling.claims import Claim, seconds_claim, time_claim
 from profiling.scaling import exponent, exponent_gap
 
 
-def runs(chance: np.random.Generator, ratio: float, processes: int, noise: float = 0.03, rounds: int = 32):
-    """Two programs whose true time ratio is `ratio`, under noise that both share and noise of each."""
+def runs(
+    chance: np.random.Generator,
+    ratio: float,
+    processes: int,
+    noise: float = 0.03,
+    *,
+    rounds: int = 32,
+    apart: float = 0.002,
+):
+    """Two programs whose true time ratio is `ratio`, under noise that both share and noise of each.
+
+    apart: standard deviation of the log ratio between processes.
+    """
     slower, faster = {}, {}
     for process in range(processes):
         shared = np.exp(0.3 * chance.standard_t(3, rounds))
-        layout = math.exp(0.002 * chance.standard_normal())
+        layout = math.exp(apart * chance.standard_normal())
         slower[process] = list(shared * ratio * layout * np.exp(noise * chance.standard_normal(rounds)))
         faster[process] = list(shared * np.exp(noise * chance.standard_normal(rounds)))
     return slower, faster
@@ -26,6 +37,41 @@ def test_95_percent_intervals_hold_the_true_ratio_about_95_times_of_100(noise, p
     claims = [time_claim(*runs(chance, 1.1, processes, noise)) for _ in range(600)]
     covered = np.mean([claim.low <= 1.1 <= claim.high for claim in claims])
     assert 0.93 <= covered <= 0.995
+
+
+def looked_at_until_decided(chance: np.random.Generator, ratio: float, apart: float) -> Claim:
+    """The claim where a campaign would stop."""
+    slower, faster = runs(chance, ratio, 8, 0.02, apart=apart)
+    for processes in range(2, 9):
+        some = range(processes)
+        claim = time_claim({p: slower[p] for p in some}, {p: faster[p] for p in some})
+        if not claim.undecided(1.05):
+            break
+    return claim
+
+
+@pytest.mark.parametrize("apart", [0.0, 0.005, 0.02, 0.03])
+@pytest.mark.parametrize("ratio", [1.0, 1.1, 2.0])
+def test_intervals_hold_the_true_ratio_however_far_processes_are_apart_and_whenever_measuring_ends(
+    ratio, apart
+):
+    chance = np.random.default_rng(10)
+    claims = [looked_at_until_decided(chance, ratio, apart) for _ in range(500)]
+    covered = np.mean([claim.low <= ratio <= claim.high for claim in claims])
+    assert 0.92 <= covered <= 0.985
+
+
+def test_a_true_tenth_is_certified_in_the_end_and_equals_are_not():
+    chance = np.random.default_rng(11)
+    tenth = [looked_at_until_decided(chance, 1.1, 0.005) for _ in range(300)]
+    equal = [looked_at_until_decided(chance, 1.0, 0.03) for _ in range(300)]
+    assert sum(claim.certified(1.05) for claim in tenth) >= 298
+    assert sum(c.certified(1.05) or c.inverse().certified(1.05) for c in equal) <= 2
+
+
+def test_no_distance_between_two_processes_is_too_much_for_a_number():
+    claim = time_claim({0: [1e-300] * 8, 1: [1e300] * 8}, {0: [1.0] * 8, 1: [1.0] * 8})
+    assert 0 < claim.low < 1 < claim.high < math.inf
 
 
 def test_equals_are_not_certified_and_a_true_tenth_is():
