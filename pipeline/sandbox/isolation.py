@@ -20,7 +20,7 @@ PRELOAD = """
     __future__ bisect cmath collections collections.abc copy ctypes datetime decimal fractions
     functools heapq itertools json math operator random re statistics string time typing
 """.split()
-PYTHON_BYTES = 256 << 20  # address space of Python itself, its libraries and the shared memory
+PYTHON_BYTES = 312 << 20  # address space of Python itself, its libraries and the shared memory
 STACK_BYTES = 64 << 20
 
 

@@ -85,10 +85,7 @@ class Sandbox:
         texts = list(expressions)
         distinct = list(dict.fromkeys(texts))
         value_of: dict[str, bytes | None] = {}
-        chunks = [
-            distinct[at : at + EXPRESSIONS_A_CHILD] for at in range(0, len(distinct), EXPRESSIONS_A_CHILD)
-        ]
-        for found in self._converse(_labelled(chunk, self.params) for chunk in chunks):
+        for found in self._converse(_labelled(chunk, self.params) for chunk in _chunks(distinct)):
             value_of.update(found)
         return [value_of[text] for text in texts]
 
@@ -152,6 +149,20 @@ class Sandbox:
             talking[zygote.control] = zygote, conversation
             poller.register(zygote.control, select.POLLIN)
             return
+
+
+def _chunks(expressions: list[str]) -> Iterator[list[str]]:
+    """So many expressions or characters as a child is given at once."""
+    chunk: list[str] = []
+    characters = 0
+    for expression in expressions:
+        chunk.append(expression)
+        characters += len(expression)
+        if len(chunk) >= EXPRESSIONS_A_CHILD or characters >= CHARACTERS_A_GROUP:
+            yield chunk
+            chunk, characters = [], 0
+    if chunk:
+        yield chunk
 
 
 def _labelled(chunk: list[str], params: SandboxParams) -> Conversation[dict[str, bytes | None]]:

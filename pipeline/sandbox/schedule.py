@@ -63,7 +63,7 @@ def _run_shared(
         _take_frames(group, outcome.frames)
         if outcome.complete:
             return
-        if not outcome.full:
+        if not outcome.full or not outcome.frames:  # or one program's answers alone do not fit
             _blame(group, outcome, params)
         first = False
 

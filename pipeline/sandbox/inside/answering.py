@@ -3,6 +3,7 @@
 import random
 import sys
 import types
+from collections.abc import Callable
 from itertools import repeat
 from typing import Any, NamedTuple
 
@@ -13,24 +14,32 @@ from pipeline.sandbox.inside.programs import is_fixed, namespace, raised_beside_
 from pipeline.sandbox.inside.watch import Guard
 
 Answer = tuple[int, bytes]  # kind of frame, its data
+Encode = Callable[[object, int], Answer]
 
 
 class Loadable(NamedTuple):
-    """A program that may share; wanted: the columns it has not met, or None for all."""
+    """A program that may share.
+
+    wanted: the columns it has not met, or None for all.
+    makes_types: see `scan.Scanned`.
+    """
 
     job: int
     program: int
     code: types.CodeType
     wanted: list[int] | None
+    makes_types: bool
 
 
-def run_once(one: Loadable, calls: SharedCalls, arena: Arena, max_bytes: int, *, fixed: bool) -> bool:
+def run_once(
+    one: Loadable, calls: SharedCalls, arena: Arena, max_bytes: int, guard: Guard, *, fixed: bool
+) -> bool:
     """Load once, run all calls; False, with nothing run, if a call could change what loading leaves.
 
-    fixed: it is known that none can.
+    guard: of what all share; fixed: it is known that no call can.
     Answers are encoded and written down after as many calls as take FLUSH_NS.
     """
-    job, program, code, wanted = one
+    job, program, code, wanted, _ = one
     space = namespace()
     now = arena.begin(job, program, layout.WHOLE)
     try:
@@ -48,9 +57,10 @@ def run_once(one: Loadable, calls: SharedCalls, arena: Arena, max_bytes: int, *,
         times_ns, values, failed = _called(job, program, columns, functions, arguments, arena)
         arena.words[layout.MARK] = job << 40 | program << 20 | layout.SEVERAL
         done = columns[: len(values)]
-        kinds, answers = _encoded(job, program, done, values, arena, max_bytes)
+        kinds, answers = _encoded(one, done, values, arena, max_bytes)
         for index, (kind, data) in failed.items():
             kinds[index], answers[index] = kind, data
+        guard.before_answers_count()
         arena.put_many(job, program, times_ns, done, kinds, answers)
         if elapsed_clock() - arena.flushed_ns >= layout.FLUSH_NS:
             arena.flush()
@@ -99,27 +109,33 @@ def _called(
 
 
 def _encoded(
-    job: int, program: int, calls: list[int], values: list[Any], arena: Arena, max_bytes: int
+    one: Loadable, calls: list[int], values: list[Any], arena: Arena, max_bytes: int
 ) -> tuple[bytearray, list[bytes]]:
     """(kinds, answers) of the values of calls."""
     try:
-        answers = list(map(transport.dumps, values, repeat(2)))
-        if max(map(len, answers)) <= max_bytes and transport.MARKED not in b"".join(answers):
+        answers = [] if one.makes_types else list(map(transport.dumps, values, repeat(2)))
+        if answers and max(map(len, answers)) <= max_bytes and transport.MARKED not in b"".join(answers):
             return bytearray(len(values)), answers
     except (ValueError, MemoryError):
         pass
+    encode = _encoder(one)
     kinds, answers = bytearray(), []
     for index, call in enumerate(calls):
         # What ends with a value, such as a generator, runs on its call's account.
-        arena.words[layout.MARK] = job << 40 | program << 20 | call
+        arena.words[layout.MARK] = one.job << 40 | one.program << 20 | call
         try:
-            kind, data = transport.plain(values[index], max_bytes)
+            kind, data = encode(values[index], max_bytes)
             values[index] = None
         except BaseException as error:
             kind, data = raised_beside_others(error, arena)
         kinds.append(kind)
         answers.append(data)
     return kinds, answers
+
+
+def _encoder(one: Loadable) -> Encode:
+    # `marshal` takes an instance of a class made from bytes for bytes.
+    return transport.careful if one.makes_types else transport.plain
 
 
 def run_fresh(
@@ -136,7 +152,8 @@ def run_fresh(
     guard: of what the program could change.
     resets: each is to meet `random` and the recursion limit as they are in a fresh process.
     """
-    job, program, code, wanted = one
+    job, program, code, wanted, _ = one
+    encode = _encoder(one)
     limit = sys.getrecursionlimit()
     times_ns: list[int] = []
     done: list[int] = []
@@ -152,7 +169,7 @@ def run_fresh(
         arena.words[layout.MARK] = job << 40 | program << 20 | call
         if resets:
             random.seed(0)
-        kind, data = _fresh_answer(code, target, arguments.pop(), arena, max_bytes)
+        kind, data = _fresh_answer(code, target, arguments.pop(), arena, encode, max_bytes)
         guard.after_call()
         if resets:
             sys.setrecursionlimit(limit)
@@ -175,13 +192,13 @@ def run_fresh(
 
 
 def _fresh_answer(
-    code: types.CodeType, target: Target, given: Arguments, arena: Arena, max_bytes: int
+    code: types.CodeType, target: Target, given: Arguments, arena: Arena, encode: Encode, max_bytes: int
 ) -> Answer:
     space = namespace()
     try:
         exec(code, space)
         bind, call_code = target
-        answer = transport.plain(bind(call_code, space)(*given), max_bytes)
+        answer = encode(bind(call_code, space)(*given), max_bytes)
     except BaseException as error:
         answer = raised_beside_others(error, arena)
     space.clear()

@@ -34,6 +34,7 @@ from pipeline.sandbox.inside.holder import (
     send,
 )
 from pipeline.sandbox.inside.names import nested
+from pipeline.sandbox.inside.programs import namespace
 
 _IMMUTABLE_TYPE = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE
 
@@ -202,7 +203,7 @@ def wanted_names(code: types.CodeType, entry_point: str) -> set[str]:
 
 def verdict(code: types.CodeType, wanted: set[str], ask: Ask) -> tuple[int, bytes]:
     """(kind of frame, detail) of one check about the program behind `ask`."""
-    space: dict[str, Any] = {"__builtins__": builtins, "__name__": "check"}
+    space = namespace() | {"__name__": "check"}
     try:
         for name in wanted:
             kind, content, _ = ask("global", 0, name, [])

@@ -9,7 +9,7 @@ middle of a call, and costs no system call a result.
 
 import struct
 
-REQUEST_BYTES = 8 << 20
+REQUEST_BYTES = 64 << 20
 ARENA_BYTES = 16 << 20
 
 # Words of the arena's header.

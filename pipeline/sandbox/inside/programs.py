@@ -23,8 +23,11 @@ _type_name = type.__dict__["__name__"].__get__
 
 
 def namespace() -> dict[str, Any]:
-    """A fresh module namespace."""
-    return {"__builtins__": builtins, "__name__": "solution"}
+    """A fresh module namespace.
+
+    It says that it is in no package: by a `__name__` of its own choice, a program could import from ours.
+    """
+    return {"__builtins__": builtins, "__name__": "solution", "__doc__": None, "__package__": ""}
 
 
 def is_fixed(space: dict[str, Any]) -> bool:
@@ -64,7 +67,8 @@ def raised(error: BaseException) -> tuple[int, bytes]:
         return layout.OUT_OF_MEMORY, b""
     if kind is PermissionError or (kind is OSError and error.errno == errno.EROFS):  # type: ignore[attr-defined]
         return layout.REFUSED, b""
-    return layout.RAISED, _type_name(kind)[:100].encode("utf-8", "replace")
+    name = str.__getitem__(_type_name(kind), slice(100))  # an exact str, whatever it was
+    return layout.RAISED, name.encode("utf-8", "replace")
 
 
 def raised_beside_others(error: BaseException, arena: Arena) -> tuple[int, bytes]:
@@ -72,7 +76,8 @@ def raised_beside_others(error: BaseException, arena: Arena) -> tuple[int, bytes
 
     The parent then runs the program that was running in a child of its own, and the others in a fresh one.
     """
-    usual = _USUAL.get(type(error))
+    known = type(type(error)) is type  # another kind of class may say that it equals one
+    usual = _USUAL.get(type(error)) if known else None
     if usual is not None:
         return usual
     kind, data = raised(error)

@@ -18,8 +18,9 @@ or module), because the builtins that turn strings into access (getattr, eval, v
 for a short list and for those that nothing here has, which mean what the program makes of them. Modules are
 open only if listed, and of those only attributes that are neither modules nor mutable containers. What
 imports and assigns attributes could patch a module: it is watched (`watch`), and must not delete any, which
-would undo it. Calling `__init__` of what is there is ALONE, unless it is `super().__init__`. An object that
-equals and hashes like another can sit in a module's cache and be taken for it: so a program that makes
+would undo it; so is what names `type`, which makes generic classes, whose calls assign `__orig_class__` to
+what they return. Calling `__init__` of what is there is ALONE, unless it is `super().__init__`. An object
+that equals and hashes like another can sit in a module's cache and be taken for it: so a program that makes
 classes must not come near modules that cache by values (`re`, `strptime`; `typing` caches nothing here, see
 `uncached`), and one that uses `type` (which makes classes that lie about themselves) not near those that
 cache by classes (`collections.abc`) or set attributes for them (`copy`). Unknown means ALONE.
@@ -77,6 +78,7 @@ _MAKES_CLASSES = opcodes("LOAD_BUILD_CLASS")
 _DELETES_ATTRIBUTE = opcodes("DELETE_ATTR")
 _ASSIGNS_GLOBAL = opcodes("STORE_GLOBAL DELETE_GLOBAL")
 _ASSIGNS_NAME = _ASSIGNS_GLOBAL | opcodes("STORE_NAME DELETE_NAME")
+ASSIGNED_BY_GENERICS = "__orig_class__"
 # A module made of these only binds functions, modules and constants.
 _DEFINES = opcodes("""
     RESUME CACHE NOP NOT_TAKEN PUSH_NULL LOAD_CONST LOAD_SMALL_INT LOAD_NAME STORE_NAME LOAD_ATTR
@@ -124,7 +126,8 @@ class Scanned(NamedTuple):
 
     tier: one of the answers above.
     resets: `random` and the recursion limit must be reset around its calls.
-    makes_types: it makes classes, whose `__len__` may have a list take memory in no time.
+    makes_types: it may make classes: their `__len__` may have a list take memory in no time, and `marshal`
+        takes an instance of a class made from bytes for bytes.
     assigned: the attributes that it assigns and could assign to what is shared, to be watched.
     """
 
@@ -168,11 +171,13 @@ class Scan:
                 keeps = looks_as_if_it_kept(code, names - idle - private, self.keeping)
                 return Scanned(ALONE if keeps else OWN, resets=True, makes_types=False)
         makes_types = bool(ops & _MAKES_CLASSES) or not names.isdisjoint(TYPE)
+        if imports and not names.isdisjoint(TYPE):
+            assigned |= {ASSIGNED_BY_GENERICS}
         resets = NEEDS_LIMIT_RESET in names or not names.isdisjoint(NEEDS_RESEED)
         if resets or ops & ASSIGNS_ATTRIBUTE or ops & _ASSIGNS_GLOBAL:
             return Scanned(FRESH, resets, makes_types, assigned)
         does_more = code.co_code[::2].translate(None, _DEFINES_BYTES)
-        return Scanned(FIXED if does_more else ONCE, False, makes_types)
+        return Scanned(FIXED if does_more else ONCE, False, makes_types, assigned)
 
     def call(self, code: types.CodeType) -> bool:
         """Whether a call expression may run next to programs that share a process."""
@@ -185,11 +190,14 @@ class Scan:
         """Whether loading is bound to end at an import of a module that is not there."""
         if code.co_exceptiontable:  # a `try` on the module's level
             return False
+        level = loaded = None  # what was loaded last but one, and last: an import's level and its names
         for step in dis.get_instructions(code):
             if step.opcode in _IMPORTS and self._is_missing(step.argval.partition(".")[0]):
-                return True
+                return level == 0
             if step.opcode not in _DEFINES or step.opcode in _JUMPS:
                 return False
+            if step.opname in ("LOAD_CONST", "LOAD_SMALL_INT"):
+                level, loaded = loaded, step.argval
         return False
 
     def _is_missing(self, name: str) -> bool:

@@ -13,7 +13,7 @@ import types
 from pipeline.sandbox.inside import check, layout, scan, transport
 from pipeline.sandbox.inside.answering import Loadable, run_fresh, run_once
 from pipeline.sandbox.inside.arena import Arena, cpu_clock, elapsed_clock
-from pipeline.sandbox.inside.calls import Column, shared_calls
+from pipeline.sandbox.inside.calls import Column, SharedCalls, shared_calls
 from pipeline.sandbox.inside.holder import Holder
 from pipeline.sandbox.inside.names import identity
 from pipeline.sandbox.inside.programs import (
@@ -21,7 +21,7 @@ from pipeline.sandbox.inside.programs import (
     namespace,
     raised_beside_others,
 )
-from pipeline.sandbox.inside.watch import Guard
+from pipeline.sandbox.inside.watch import Guard, Watch
 
 PROGRAMS_A_BATCH = 16
 _RUN_HERE = (scan.ONCE, scan.FIXED, scan.FRESH)
@@ -38,6 +38,7 @@ def run_shared(jobs: list[JobRequest], arena: Arena, scanner: scan.Scan, max_byt
     gc.disable()  # a neighbour's finalizers must not run, or be paid for, in somebody else's call
     # What a program leaves behind is never collected, and the next one may catch the MemoryError.
     room_bytes, looked_ns = _most_of_memory(), elapsed_clock()
+    n_subclasses = scanner.watch.n_subclasses()
     for job, entry_point, calls, checks, programs in jobs:
         mine = shared_calls(job, calls, arena, scanner)
         shared_checks = _shared_checks(job, entry_point, checks, arena, scanner)
@@ -47,17 +48,16 @@ def run_shared(jobs: list[JobRequest], arena: Arena, scanner: scan.Scan, max_byt
         # the others of its batch their code.
         for at in range(0, len(programs), PROGRAMS_A_BATCH):
             ready = _ready(job, programs[at : at + PROGRAMS_A_BATCH], seen, arena, scanner)
-            for one, (tier, resets, makes_types, assigned) in ready:
-                guard = Guard(job, one.program, assigned, scanner.watch, arena)
-                if tier == scan.FRESH or not run_once(one, mine, arena, max_bytes, fixed=tier == scan.ONCE):
-                    run_fresh(one, mine, arena, max_bytes, guard, resets=resets)
+            for one, scanned in ready:
+                _run_program(one, scanned, mine, arena, scanner.watch, max_bytes)
                 for check_code in shared_checks:
                     if one.wanted is None or check_code[0] in one.wanted:
-                        _run_check(one, check_code, arena, guard, program_resets=resets)
+                        _run_check(one, scanned, check_code, arena, scanner.watch)
                 # To look costs as much as a short program, and it takes time to fill memory; but a list takes
                 # as much as the `__len__` of a type of the program's own says.
-                if makes_types or checks_make_types or elapsed_clock() - looked_ns >= layout.FLUSH_NS:
-                    if not _is_there(room_bytes):
+                make_types = scanned.makes_types or checks_make_types
+                if make_types or elapsed_clock() - looked_ns >= layout.FLUSH_NS:
+                    if not _is_there(room_bytes) or scanner.watch.n_subclasses() > n_subclasses:
                         arena.end_full()
                     looked_ns = elapsed_clock()
     arena.flush()
@@ -110,7 +110,7 @@ def _ready(
         elif first != program:
             arena.put(job, program, layout.WHOLE, layout.SAME_AS, first)
         else:
-            ready.append((Loadable(job, program, code, wanted), scanned))
+            ready.append((Loadable(job, program, code, wanted, scanned.makes_types), scanned))
     return ready
 
 
@@ -132,13 +132,28 @@ def _shared_checks(
     return shared
 
 
-def _run_check(one: Loadable, column: CheckCode, arena: Arena, guard: Guard, *, program_resets: bool) -> None:
+def _run_program(
+    one: Loadable, scanned: scan.Scanned, calls: SharedCalls, arena: Arena, watch: Watch, max_bytes: int
+) -> None:
+    """All calls of one program that passed the scan."""
+    guard = Guard(one.job, one.program, scanned.assigned, watch, arena)
+    if scanned.tier != scan.FRESH:
+        fixed = scanned.tier == scan.ONCE
+        if run_once(one, calls, arena, max_bytes, guard, fixed=fixed):
+            return
+    run_fresh(one, calls, arena, max_bytes, guard, resets=scanned.resets)
+
+
+def _run_check(
+    one: Loadable, program_scanned: scan.Scanned, column: CheckCode, arena: Arena, watch: Watch
+) -> None:
     """One check about a freshly loaded program; both passed the scan."""
-    job, program, code, _ = one
+    job, program, code, *_ = one
     index, check_code, names, scanned = column
+    guard = Guard(job, program, scanned.assigned | program_scanned.assigned, watch, arena, check=index)
     now = arena.begin(job, program, index)
     limit = sys.getrecursionlimit()
-    if program_resets or scanned.resets:
+    if program_scanned.resets or scanned.resets:
         random.seed(0)
     space = namespace()
     try:

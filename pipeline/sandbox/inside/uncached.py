@@ -1,12 +1,26 @@
-"""`typing` without its caches.
+"""`typing` without its caches, and `copy` without what it would hand out.
 
-They hold what a program handed them and give it to the next one whose argument equals it; what falls out of
+Caches hold what a program handed them and give it to the next one whose argument equals it; what falls out of
 them ends on the account of whoever fills them up. Nothing is as well hidden in them as a suspended generator.
 """
 
+import __future__
+
+import copy
 import gc
 import types
 import typing
+
+
+def close_copy() -> None:
+    """Have `copy.deepcopy` hand nothing that it shares to a `memo` of a program's own.
+
+    Source: CPython's Lib/copy.py: the list `_nil` that `memo.get` is given, and what `_keep_alive` keeps,
+    which is the `__dict__` of an object.
+    """
+    copy.deepcopy.__defaults__ = (None, ...)
+    features = {type(getattr(__future__, name)) for name in __future__.all_feature_names}
+    copy._deepcopy_dispatch.update(dict.fromkeys(features, copy._deepcopy_atomic))  # type: ignore[attr-defined]
 
 
 def uncache_typing() -> None:

@@ -18,6 +18,7 @@ CLOSED_ATTRIBUTES = frozenset(
     no_type_check_decorator final runtime_checkable purge tzset settime clock_settime
     clock_settime_ns dataclass_transform type_check_only override SystemRandom Scanner template
     cached_property UserDict UserList UserString evaluate_forward_ref Formatter setstate Annotated
+    GenericAlias
 """.split()
 )
 OPEN_IN_SYS = frozenset("maxsize maxunicode float_info int_info version_info byteorder exit".split())
@@ -69,7 +70,7 @@ KEEPING = frozenset(
     abort chdir fchdir umask tzset overload get_overloads clear_overloads __annotations__ __loader__
     __spec__ supports_dir_fd supports_effective_ids supports_fd supports_follow_symlinks pathconf_names
     confstr_names sysconf_names algorithms_available algorithms_guaranteed ESCAPE_DCT BACKSLASH
-    Annotated
+    Annotated GenericAlias
     """.split()
 )
 KEEPS_NOTHING = frozenset(

@@ -7,9 +7,10 @@ more attribute stays, for the scan lets nobody delete one; another value of an a
 be undone by the next call, and is looked for after each.
 """
 
+import abc
 import sys
 import types
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from operator import is_
 from typing import Any
 
@@ -30,7 +31,9 @@ class Watch:
     """
 
     def __init__(self) -> None:
-        self._held = list(_attributes([sys.modules[name] for name in OPEN_MODULES]))
+        things = _led_to_by([sys.modules[name] for name in OPEN_MODULES])
+        self._held = [held for thing in things if (held := _changeable_attributes(thing)) is not None]
+        self._abstract: list[type] = [thing for thing in things if isinstance(thing, abc.ABCMeta)]
         self._holding: dict[str, list[Attributes]] = {}
         for held in self._held:
             for name in held:
@@ -44,20 +47,35 @@ class Watch:
         """How many attributes each has; an assignment of a new one makes one larger."""
         return list(map(len, self._held))
 
+    def n_subclasses(self) -> int:
+        """How many classes are made from abstract ones: each asks all of its own about every new class."""
+        return sum(len(type.__subclasses__(one)) for one in self._abstract)
+
     def values(self, names: Iterable[str]) -> list[Any]:
         """Of all that have attributes of these names: what an assignment replaces."""
         return [held.get(name) for name in names for held in self._holding.get(name, ())]
 
 
 class Guard:
-    """Ends a shared child when a program has changed what all share, before an answer of it counts.
+    """Ends a shared child when a program or a check has changed what all share, before an answer counts.
 
     The parent then runs that program alone, and the others in a fresh child.
     """
 
-    def __init__(self, job: int, program: int, assigned: frozenset[str], watch: Watch, arena: Arena) -> None:
-        """assigned: the attributes that the program assigns; none, and nothing is looked at."""
-        self._named = job, program
+    def __init__(
+        self,
+        job: int,
+        program: int,
+        assigned: frozenset[str],
+        watch: Watch,
+        arena: Arena,
+        check: int | None = None,
+    ) -> None:
+        """assigned: the attributes that are assigned; none, and nothing is looked at.
+
+        check: one that may have assigned them, and then runs alone as well.
+        """
+        self._job, self._program, self._check = job, program, check
         self._assigned, self._watch, self._arena = assigned, watch, arena
         self._sizes = watch.sizes() if assigned else []
         self._values = watch.values(assigned)
@@ -73,12 +91,14 @@ class Guard:
             self._end()
 
     def _end(self) -> None:
-        self._arena.put(*self._named, layout.WHOLE, layout.NEEDS_ALONE)
+        self._arena.put(self._job, self._program, layout.WHOLE, layout.NEEDS_ALONE)
+        if self._check is not None:
+            self._arena.put(self._job, layout.ANY_PROGRAM, self._check, layout.CALL_NEEDS_ALONE)
         self._arena.end_full()
 
 
-def _attributes(roots: Iterable[object]) -> Iterator[Attributes]:
-    """Those of the roots and of all that attributes, containers and `type` lead to from there."""
+def _led_to_by(roots: Iterable[object]) -> list[object]:
+    """The roots and all that attributes, containers and `type` lead to from there."""
     met: dict[int, object] = {}
     todo = list(roots)
     while todo:
@@ -86,12 +106,8 @@ def _attributes(roots: Iterable[object]) -> Iterator[Attributes]:
         if id(thing) in met or (type(thing) is types.ModuleType and thing.__name__ not in OPEN_MODULES):
             continue
         met[id(thing)] = thing
-        held = _own_attributes(thing)
-        if held is not None:
-            todo += held.values()
-            if not (isinstance(thing, type) and thing.__flags__ & _IMMUTABLE_TYPE):
-                yield held
-        todo += (type(thing), *_led_to(thing))
+        todo += (type(thing), *(_own_attributes(thing) or {}).values(), *_led_to(thing))
+    return list(met.values())
 
 
 def _own_attributes(thing: object) -> Attributes | None:
@@ -99,6 +115,11 @@ def _own_attributes(thing: object) -> Attributes | None:
         return vars(thing)
     except TypeError:
         return None
+
+
+def _changeable_attributes(thing: object) -> Attributes | None:
+    immutable = isinstance(thing, type) and thing.__flags__ & _IMMUTABLE_TYPE
+    return None if immutable else _own_attributes(thing)
 
 
 def _takes_attributes_unseen(thing: Any) -> bool:

@@ -122,8 +122,9 @@ def _confine(config: dict[str, Any]) -> tuple[str, Callable[[], None]]:
 
 def _settle_down() -> None:
     """Become cheap to fork and the same for every child."""
-    from pipeline.sandbox.inside.uncached import uncache_typing  # noqa: PLC0415
+    from pipeline.sandbox.inside.uncached import close_copy, uncache_typing  # noqa: PLC0415
 
+    close_copy()
     uncache_typing()
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGINT, signal.SIG_DFL)

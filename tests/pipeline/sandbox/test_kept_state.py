@@ -51,6 +51,43 @@ KEEPS = {
             copy.dispatch_table[len(copy.dispatch_table)] = 1
             return len(copy.dispatch_table)
     """,
+    "in a list that copy hands to a memo of its own": """
+        import copy
+        class Memo(dict):
+            def get(self, key, default=None):
+                if default is None or default is ...:
+                    return 0
+                default.append(1)
+                return len(default)
+        def f():
+            return copy.deepcopy([], Memo())
+    """,
+    "in an object whose dictionary copy leaves in a memo": """
+        from __future__ import division
+        import copy
+        def f():
+            memo = {}
+            copy.deepcopy(division, memo)
+            for kept in memo.get(id(memo), []):
+                if isinstance(kept, dict):
+                    kept["n"] = kept.get("n", 0) + 1
+                    return kept["n"]
+    """,
+    "in what a generic class of builtin kind tells its result": """
+        import math
+        from functools import GenericAlias
+        def f():
+            was = hasattr(math, "__orig_class__")
+            GenericAlias(lambda: math, int)()
+            return was
+    """,
+    "in what a call of a generic class without a name tells its result": """
+        import math
+        def f():
+            was = hasattr(math, "__orig_class__")
+            type(list[int])(lambda: math, int)()
+            return was
+    """,
     "in the flags of a decimal context": """
         import decimal
         def f():

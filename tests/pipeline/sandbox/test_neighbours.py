@@ -5,6 +5,7 @@ from textwrap import dedent
 
 import pytest
 
+from pipeline.sandbox.jobs import Call, Job, Program
 from pipeline.sandbox.sandbox import Sandbox
 from tests.pipeline.sandbox.neighbours import met
 
@@ -248,6 +249,58 @@ def test_a_neighbour_answers_as_if_it_were_alone(code: str, neighbour: str, sand
         assert beside == met(sandbox, ["# alone\n" + dedent(neighbour)], calls)[0]
 
 
+def test_no_neighbour_waits_for_the_thousands_of_classes_made_from_an_abstract_one(sandbox: Sandbox):
+    makes = """
+        from collections.abc import Mapping
+        def f(x):
+            for _ in range(400):
+                class Kind(Mapping):
+                    pass
+            return x
+    """
+    asks = "from collections import Counter\ndef f(x):\n    return [Counter(y) for y in ('a', {x}, (x,))][1][x]\n"
+    _, answers = met(sandbox, [makes, asks], tuple(f"f({number})" for number in range(100)))
+    assert set(answers) == {"1"}
+
+
+def test_a_program_that_says_it_is_in_a_package_of_ours_imports_nothing_from_it(sandbox: Sandbox):
+    runs_a_text = """
+        __name__ = "pipeline.sandbox.inside.mine"
+        from .calls import Part
+        from .programs import compiled_beside_others
+        def f(x):
+            code = compiled_beside_others("[__import__('os').getpid()]", "eval")
+            return Part([0], None, code).functions({})
+    """
+    assert met(sandbox, [runs_a_text], ("f(1)",)) == [["error"]]
+    named = "__name__ = 'pipeline.sandbox.inside.mine'\nfrom .arena import cpu_clock\n"
+    assert met(sandbox, ["def f(x):\n    return x\n"], (), (named,)) == [["error"]]
+
+
+def test_the_name_of_an_exception_forges_no_answers(sandbox: Sandbox):
+    forges = """
+        def frame(program, column, kind, answer):
+            fields = ((0, 2), (program, 2), (column, 4), (kind, 1), (0, 4), (len(answer), 4))
+            return b"".join([number.to_bytes(size, "little") for number, size in fields]) + answer
+        class Forged(type(b"")):
+            def __len__(self):
+                return 0
+        class Encodes:
+            def encode(self, *_):
+                return Forged(frame(0, 1, 103, b"") + frame(1, 0, 0, b"i" + (666).to_bytes(4, "little")))
+        class Name(str):
+            def __getitem__(self, key):
+                return Encodes()
+        class E(Exception):
+            pass
+        E.__name__ = Name("E")
+        raise E
+    """
+    honest = "def f(x):\n    return x + 1\n"
+    answers = met(sandbox, [forges, honest], ("f(1)",), ("assert f(1) == 2\n",))
+    assert answers == [["error", "error"], ["2", "pass"]]
+
+
 def test_memory_that_a_list_was_promised_in_no_time_is_not_missing_next_door(sandbox: Sandbox):
     leaves_full = """
         class Long:
@@ -308,6 +361,21 @@ def test_instances_of_builtin_types_subclasses_are_opaque_whoever_shares_the_pro
     marked = "def f(x):\n    return StopIteration, 'Decimal', '1'\n"
     false_tuple = "class L:\n    __class__ = tuple\n    __eq__ = tuple.__eq__\ndef f(x):\n    return L()\n"
     assert met(sandbox, [bytes_of_its_own, marked, false_tuple], ("f(1)",)) == 3 * [["opaque"]]
+
+
+def test_a_program_has_the_text_the_errors_and_the_values_that_it_has_alone(sandbox: Sandbox):
+    untold = "def f(x):\n    return __doc__\n"
+    lies = """M = type("M", (type,), {"__hash__": lambda self: hash(ValueError), "__eq__": lambda *_: True})
+class E(Exception, metaclass=M):
+    pass
+def f(x):
+    raise E
+"""
+    made_from_bytes = "class B(type(b'')):\n    pass\ndef f(x):\n    return [B(b'x')]\n"
+    programs = tuple(Program(code, code) for code in (untold, lies, made_from_bytes))
+    job = Job("job", "f", programs, (Call("call", "f(1)"),))
+    [beside], [alone] = (list(sandbox.execute([job], share=share)) for share in (True, False))
+    assert beside.seen == alone.seen
 
 
 def test_dicts_come_back_as_deep_and_in_the_order_that_they_are(sandbox: Sandbox):

@@ -48,6 +48,12 @@ def test_observations_come_in_the_jobs_order_and_equal_work_runs_once(sandbox: S
     assert result.reasons["calls_repeated"] == 1
 
 
+def test_a_job_of_many_long_programs_and_calls_is_no_larger_than_the_sandbox_takes(sandbox: Sandbox):
+    programs = [f"def f(x):\n    return x + {n}\n# {'told ' * 20_000}" for n in range(100)]
+    result = ran(sandbox, programs, [f"f(len({'a' * 90_000!r}) + {n})" for n in range(30)])
+    assert shown(result) == [str(90_000 + n + i) for n in range(100) for i in range(30)]
+
+
 def test_a_program_that_does_not_load_has_the_same_answer_to_every_call(sandbox: Sandbox):
     lost = "import os.path\nimport no_such.module\ndef f(x): return x\n"
     own = "import os\nos.no_such\ndef f(x): return x\n"

@@ -129,6 +129,7 @@ def test_programs_that_import_what_is_not_there_never_load(scan: Scan, text: str
         "import os.path\nif os.environ:\n    import no_such\n" + F,
         "import os.path\ndef f(x):\n    import no_such\n    return x\n",
         "import os.path\nos.environ.clear()\nimport no_such\n" + F,
+        "from . import no_such\n" + F,
     ],
 )
 def test_programs_that_may_load_all_the_same_are_run(scan: Scan, text: str):

@@ -1,5 +1,7 @@
 """Which child runs what next, without a process: outcomes are made up."""
 
+import dataclasses
+
 import pytest
 
 from pipeline.errors import SandboxError
@@ -34,6 +36,14 @@ def test_shared_children_that_die_before_they_begin_are_an_error_and_no_endless_
     conversation.send(died(0))
     with pytest.raises(SandboxError, match="before it begins"):
         conversation.send(died(0))
+
+
+def test_who_has_more_answers_than_one_child_can_write_down_is_run_alone_and_is_no_endless_loop():
+    conversation = run_group([job()], load("sandbox", SandboxParams), share=True)
+    next(conversation)
+    full = dataclasses.replace(died(0), ended=0, full=True)
+    _, _, [(_, _, _, _, programs)] = conversation.send(full).body
+    assert [number for number, *_ in programs] == [1, 2]
 
 
 def job() -> Job:
