@@ -258,7 +258,7 @@ def test_no_neighbour_waits_for_the_thousands_of_classes_made_from_an_abstract_o
                     pass
             return x
     """
-    asks = "from collections import Counter\ndef f(x):\n    return [Counter(y) for y in ('a', {x}, (x,))][1][x]\n"
+    asks = "from collections import Counter\ndef f(x):\n    return [*map(Counter, ('a', {x}, (x,)))][1][x]\n"
     _, answers = met(sandbox, [makes, asks], tuple(f"f({number})" for number in range(100)))
     assert set(answers) == {"1"}
 
