@@ -134,7 +134,8 @@ class Court:
 
     def key(self, family: Family) -> str:
         """The journal's name for the verdicts on a family."""
-        setting = (self.instrument.code, repr(self.instrument.plan), self.instrument.isolation)
+        by = self.instrument
+        setting = (by.code, repr(by.plan), by.isolation, by.limits)
         members = repr((family.task_id, family.members, family.tests, sorted(family.sure)))
         inputs = repr((family.main, family.small, family.checks, self.instrument.seed))
         return content_id("family", *setting, self.instrument.machine, members, inputs)
@@ -247,8 +248,9 @@ def keep(court: Court, family: Family, verdicts: list[Verdict], journal: Journal
 
 def verified_row(task_id: str, parent_id: str, number: int, main_id: str, verdict: Verdict) -> Row:
     """A row of the table verified."""
+    is_measured = verdict.speedup is not None or verdict.memory_ratio is not None
     measured: Mapping[str, object] = {
-        "workload_id": main_id if verdict.speedup is not None else None,
+        "workload_id": main_id if is_measured else None,
         "speedup": verdict.speedup,
         "speedup_low": verdict.speedup_low,
         "speedup_high": verdict.speedup_high,

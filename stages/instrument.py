@@ -1,7 +1,7 @@
 """What profile, optimize and verify share: whom they measure, with what, and under which names.
 
-A measurement is decided by the solutions, the calls they grow from, the code, the plan, the machine and the
-seed; all of these are in the journal's key.
+A measurement is decided by the solutions, the calls they grow from, the code, the plan, the sandbox's limits,
+the machine and the seed; all of these are in the journal's key.
 """
 
 from collections.abc import Sequence
@@ -124,13 +124,17 @@ def workload_id(task_id: str, workload: Workload, seed: int) -> str:
 
 @dataclass(frozen=True)
 class Instrument:
-    """All that decides every measurement of a run alike; code: names the code that does."""
+    """All that decides every measurement of a run alike; code: names the code that does.
+
+    limits: the sandbox's, which also decide who passes a test.
+    """
 
     code: str
     plan: Plan
     base_calls: int
     seed: int
     isolation: str
+    limits: str
     machine: str
     ask: Ask
 
@@ -150,7 +154,7 @@ class Instrument:
     def key(self, subject: Subject) -> str:
         """The journal's name for this measurement."""
         setting = (self.code, repr(self.plan), str(self.base_calls), str(self.seed), self.isolation)
-        return content_id("profile", *setting, self.machine, repr(subject))
+        return content_id("profile", *setting, self.limits, self.machine, repr(subject))
 
 
 def instrument(
@@ -164,6 +168,7 @@ def instrument(
         base_calls=params.base_calls,
         seed=seed,
         isolation=sandbox.isolation,
+        limits=sandbox_params.model_dump_json(exclude={"isolation", "workers"}),
         machine=machine_facts(),
         ask=asker(sandbox, source, sandbox_params),
     )

@@ -112,7 +112,17 @@ def chains(params: OptimizeParams, min_p_sure: float, counts: Counter[str]) -> I
 
 
 def normal(code: str) -> str:
-    """The code without docstrings, comments and layout: equal for two that differ in these alone."""
+    """The code without docstrings, comments and layout: equal for two that differ in these alone.
+
+    Code too deep to be walked, such as a sum of five hundred terms, is its own text.
+    """
+    try:
+        return _normal(code)
+    except RecursionError:
+        return code
+
+
+def _normal(code: str) -> str:
     tree = ast.parse(code)
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node, clean=False):

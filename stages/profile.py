@@ -43,9 +43,13 @@ MEASURED = TypeAdapter(Measured)
 def subjects(max_solutions: int, counts: Counter[str]) -> Iterator[Subject]:
     """Every task that has something to measure; what is left out is counted."""
     for _, (tasks, *found) in by_task(TASKS, SOLUTIONS, SOLUTION_SCORES, TESTS, TEST_SCORES):
-        subject = subject_of(tasks[0], found, max_solutions)
-        n_trusted, n_chosen = sum(row["trusted"] for row in found[1]), len(subject.solutions)
+        n_trusted = sum(row["trusted"] for row in found[1])
         counts["trusted"] += n_trusted
+        if not tasks:  # as in execute: solutions of a task that the table tasks does not hold
+            counts["dropped_solution_without_task"] += n_trusted
+            continue
+        subject = subject_of(tasks[0], found, max_solutions)
+        n_chosen = len(subject.solutions)
         counts["dropped_solution_acts_otherwise_or_over_limit"] += n_trusted - n_chosen
         if not subject.solutions:
             counts["dropped_task_no_trusted_solution"] += 1

@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
+from pydantic import Field
 
 from pipeline.counts import write_counts
 from pipeline.errors import ParamsError
@@ -47,8 +48,8 @@ class RankParams(Section):
     """
 
     ranker: Ranker
-    min_p_correct: float
-    min_p_valid: float
+    min_p_correct: float = Field(ge=0, le=1)
+    min_p_valid: float = Field(ge=0, le=1)
     calibration: Path
 
 

@@ -1,5 +1,6 @@
 """A solution with everything that decides whether it can stand in a pair, and the pair itself."""
 
+import ast
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -137,6 +138,22 @@ def with_rewrites(
             else inherited
         )
     return everyone
+
+
+def without_repeats(pairs: Iterable[Pair]) -> list[Pair]:
+    """The pairs without those of two programs that an earlier pair holds, written otherwise."""
+    first: dict[tuple[str, str], Pair] = {}
+    for pair in pairs:
+        first.setdefault((_program(pair.chosen.code), _program(pair.rejected.code)), pair)
+    return list(first.values())
+
+
+def _program(code: str) -> str:
+    """Equal for codes that differ in layout, comments, quotes or parentheses alone."""
+    try:
+        return ast.dump(ast.parse(code))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return code
 
 
 def within_caps(pairs: Iterable[Pair], *, per_task: int, per_solution: int) -> Iterator[Pair]:

@@ -28,7 +28,7 @@ INTRO = """# Preference pairs for Python
 Written, tested, ranked and measured by Pairsmith from samples of {models}. A *correctness* pair prefers a
 solution that very probably is right to one that very probably is wrong. An *efficiency* pair prefers the
 certainly faster of two that very probably are right, by interleaved measurements, whatever memory that takes;
-or, where `speedup_low` is not above 1, a rewrite that needs less memory in about the same time.
+or, where `speedup_low` is null or not above 1, a rewrite that needs less memory in about the same time.
 
 ```python
 from datasets import load_dataset

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from pipeline.pairing.candidates import Candidate, Pair, within_caps
+from pipeline.pairing.candidates import Candidate, Pair, within_caps, without_repeats
 from pipeline.schemas.pairs import CORRECTNESS
 
 
@@ -59,6 +59,8 @@ def correctness_pairs(
     counts["dropped_correctness_low_confidence"] = len(possible) - len(sure)
     # A rejected side that fails the public example is wrong by the task's own word.
     sure.sort(key=lambda pair: (pair.rejected.passes_examples, -pair.confidence))
-    taken = list(within_caps(sure, per_task=per_task, per_solution=per_solution))
-    counts["dropped_correctness_over_cap"] = len(sure) - len(taken)
+    distinct = without_repeats(sure)
+    counts["dropped_correctness_same_programs"] = len(sure) - len(distinct)
+    taken = list(within_caps(distinct, per_task=per_task, per_solution=per_solution))
+    counts["dropped_correctness_over_cap"] = len(distinct) - len(taken)
     return taken, counts

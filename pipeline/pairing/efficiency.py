@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from statistics import NormalDist
 
-from pipeline.pairing.candidates import Candidate, Pair, is_faster, within_caps
+from pipeline.pairing.candidates import Candidate, Pair, is_faster, within_caps, without_repeats
 from pipeline.schemas.pairs import EFFICIENCY
 from pipeline.tables import Row
 
@@ -51,8 +51,10 @@ def efficiency_pairs(
     sure.sort(
         key=lambda pair: (-(pair.speedup_low or 0.0), pair.chosen.solution_id, pair.rejected.solution_id)
     )
-    taken = list(within_caps(sure, per_task=per_task, per_solution=per_solution))
-    counts["dropped_efficiency_over_cap"] = len(sure) - len(taken)
+    distinct = without_repeats(sure)
+    counts["dropped_efficiency_same_programs"] = len(sure) - len(distinct)
+    taken = list(within_caps(distinct, per_task=per_task, per_solution=per_solution))
+    counts["dropped_efficiency_over_cap"] = len(distinct) - len(taken)
     return taken, counts
 
 

@@ -9,13 +9,19 @@ def question(task: Task) -> str:
     """What the user asks: the task in plain words and the code to go on from, in a Python block."""
     order = "Complete this Python function. Answer with its whole code in one Python block."
     ask = f"{order}\n\n{_block(task.starter_code)}"
-    # HumanEval's prompt, for one, is its starter code: once is enough.
-    return ask if task.prompt.strip() in task.starter_code else f"{task.prompt}\n\n{ask}"
+    # HumanEval's prompt, for one, is its starter code, and a docstring may be the prompt with its lines moved
+    # in: once is enough.
+    is_told = _words(task.prompt) in _words(task.starter_code)
+    return ask if is_told else f"{task.prompt}\n\n{ask}"
 
 
 def answer(code: str) -> str:
     """What the assistant answers: nothing but the code, in a Python block."""
     return _block(code.strip())
+
+
+def _words(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _block(code: str) -> str:

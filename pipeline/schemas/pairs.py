@@ -29,7 +29,9 @@ PAIRS = Table(
             # memory) saved
             pa.field("margin", pa.float64(), nullable=False),
             pa.field("confidence", pa.float64(), nullable=False),  # P(the pair is right)
-            pa.field("speedup", pa.float64()),  # rejected's time / chosen's time; null for correctness
+            # rejected's time / chosen's time; null for correctness, and for a leaner one where neither takes
+            # longer on larger inputs
+            pa.field("speedup", pa.float64()),
             pa.field("speedup_low", pa.float64()),  # 95 % interval, on this workload, machine and run
             pa.field("speedup_high", pa.float64()),
             # rejected's peak / chosen's peak of Python memory: below 1, chosen needs more; null for

@@ -79,3 +79,12 @@ def test_no_rounds_means_no_rewrites(monkeypatch):
     profile.main()
     assert optimized(monkeypatch, lambda _: [LINEAR]).asked == []
     assert pd.read_parquet("outputs/rewrites").empty
+
+
+def test_code_too_deep_to_be_walked_ends_no_run(monkeypatch):
+    deep = "def distinct(xs):\n    return xs" + " + xs" * 500 + "\n"
+    write_inputs(QUADRATIC, optimize={"rounds": 1})
+    profile.main()
+    optimized(monkeypatch, lambda _: [deep, deep, LINEAR])
+    rewrites = pd.read_parquet("outputs/rewrites")
+    assert sorted(rewrites.sample_count) == [1, 2]

@@ -139,7 +139,18 @@ def test_a_rewrite_that_is_a_samples_code_again_is_paired_once_and_with_the_samp
     line.rewrite("fast", "slow", 2.0)
     (pair,) = line.made().to_dict("records")
     assert pair["chosen_score"] == 0.6
-    assert read_counts("pairs")["dropped_same_texts"] == 1
+    assert read_counts("pairs")["dropped_efficiency_same_programs"] == 1
+
+
+def test_two_programs_are_paired_once_however_they_are_written():
+    line = Line().task().solution("fast", 0.9, returns="a + b").solution("again", 0.9, returns="(a+b)  # sum")
+    line.solution("slow", 0.8, returns="sum([a, b])").faster("fast", "slow", 4.0).faster("again", "slow", 3.9)
+    line.solution("bad", 0.1, behavior="wrong", example="fail")
+    made = line.made(efficiency_per_task=9, correctness_per_task=9, per_solution=9)
+    assert sides(made[made.kind == "efficiency"]) == {("fast", "slow")}
+    assert sorted(made[made.kind == "correctness"].chosen_id) == ["again", "slow"]
+    counts = read_counts("pairs")
+    assert counts["dropped_efficiency_same_programs"] == counts["dropped_correctness_same_programs"] == 1
 
 
 @pytest.mark.parametrize(

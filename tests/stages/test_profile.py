@@ -4,6 +4,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from pipeline.schemas.tasks import TASKS
+from pipeline.tables import write
 from stages import profile
 from tests.stages.measured import LINEAR, QUADRATIC, solution_id, write_inputs
 
@@ -92,3 +94,11 @@ def test_what_cannot_be_measured_is_counted_and_leaves_whole_tables(tmp_path):
     assert (
         '"dropped_task_no_plain_believed_call": 1' in (tmp_path / "outputs/counts/profile.json").read_text()
     )
+
+
+def test_solutions_of_a_task_that_is_not_there_are_counted_and_measured_nowhere():
+    write_inputs(QUADRATIC, LINEAR)
+    write(TASKS, [])
+    profile.main()
+    counts = json.loads(Path("outputs/counts/profile.json").read_text())
+    assert counts == {"dropped_solution_without_task": 2, "trusted": 2}

@@ -103,3 +103,10 @@ def test_a_calibration_of_another_version_is_refused_with_the_way_out(tmp_path):
     path.write_text('{"model": {"order": {}}, "folds": []}')
     with pytest.raises(ParamsError, match=r"benchmarks\.calibrate"):
         read_calibration(path)
+
+
+@pytest.mark.parametrize("name", ["min_p_correct", "min_p_valid"])
+@pytest.mark.parametrize("value", [-0.1, 50, float("nan")])
+def test_a_threshold_that_is_no_probability_is_refused(name, value):
+    with pytest.raises(ValueError, match=name):
+        RankParams(**PARAMS.model_dump() | {name: value})

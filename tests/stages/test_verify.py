@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
 from pipeline.schemas import verified as schema
 from profiling import campaign
@@ -86,6 +87,38 @@ def test_a_rewrite_may_answer_where_its_parent_was_too_slow_to(monkeypatch):
     optimize.main()
     verify.main()
     assert list(pd.read_parquet("outputs/verified").reason) == ["faster"]
+
+
+FAT = "def distinct(n):\n    sum([i for i in range(1000)])\n    return n % 2\n"
+LEAN = "def distinct(n):\n    sum(i for i in range(100))\n    return n % 2\n"
+
+
+def test_a_leaner_rewrite_names_what_its_memory_was_measured_on_though_no_speedup_is_told(monkeypatch):
+    calls = {"distinct(40)": "0", "distinct(41)": "1"}
+    write_inputs(GROWS, FAT, calls=calls, telling=calls, optimize={"rounds": 1, "chains_per_task": 2})
+    profile.main()
+    script = Scripted(lambda asked: [LEAN] if "range(1000)" in asked else [])
+    monkeypatch.setattr(optimize, "open_engine", script.opened)
+    optimize.main()
+    verify.main()
+    (row,) = pd.read_parquet("outputs/verified").to_dict("records")
+    assert (row["reason"], pd.isna(row["speedup"]), row["memory_ratio"] > 1) == ("leaner", True, True)
+    workloads = pd.read_parquet("outputs/workloads").set_index("workload_id")
+    assert workloads.loc[row["workload_id"]].role == "main"
+
+
+HEAVY = "def distinct(xs):\n    sum(range(10_000_000))\n    return list(dict.fromkeys(xs))\n"
+
+
+def test_what_ran_into_a_limit_is_judged_anew_under_another_limit(monkeypatch):
+    (row,) = verified(monkeypatch, QUADRATIC, HEAVY).to_dict("records")
+    assert (row["reason"], row["certainly_wrong"]) == ("fails_tests", True)
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    params["sandbox"] |= {"call_cpu_s": 9.0, "max_call_cpu_s": 9.0}
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    verify.main()
+    (row,) = pd.read_parquet("outputs/verified").to_dict("records")
+    assert row["reason"] != "fails_tests" and not row["certainly_wrong"]
 
 
 def test_verify_judges_alone_what_no_journal_holds(monkeypatch):

@@ -1,6 +1,7 @@
 """The words of a pair: both answers in one form, whatever the code holds."""
 
 from pipeline.pairing.wording import answer, question
+from pipeline.sources.starter import starter
 from pipeline.tasks import Task
 
 STARTER = 'def add(a, b):\n    """Return a + b."""'
@@ -24,3 +25,9 @@ def test_a_question_holds_the_task_and_the_code_to_go_on_from():
 def test_a_prompt_that_is_the_starter_code_is_not_told_twice():
     asked = question(Task("t", STARTER, "add", STARTER, ()))
     assert asked.count("Return a + b.") == 1
+
+
+def test_a_prompt_of_several_lines_that_the_docstring_repeats_is_not_told_twice():
+    prompt = "Add two numbers.\n\nBoth are whole.\nSo is the sum."
+    asked = question(Task("t", prompt, "add", starter("def add(a, b):", "add", prompt, ()), ()))
+    assert asked.count("Both are whole.") == 1
