@@ -5,7 +5,7 @@ import struct
 from pipeline.sandbox import statuses, values
 from pipeline.sandbox.inside import layout, parse
 from pipeline.sandbox.jobs import Seen
-from pipeline.sandbox.zygote import Outcome, read_frames
+from pipeline.sandbox.zygote import Outcome
 
 STATUS_OF_KIND = {
     layout.PLAIN: statuses.OK,
@@ -80,7 +80,7 @@ def split_seen(outcome: Outcome) -> Seen:
             return Seen(statuses.MEMORY)
         return Seen(status_of_end(outcome.second) or statuses.EXIT)
     status = status_of_end(outcome.ended)
-    frame = next(read_frames(outcome.frames), None)
+    frame = next(iter(outcome.frames), None)
     if status is not None or frame is None:
         return Seen(status or statuses.EXIT)
     said = STATUS_OF_KIND.get(frame[3])
@@ -92,7 +92,7 @@ def alone_seen(outcome: Outcome, program: int, call: int, known: Known) -> tuple
     status = status_of_end(outcome.ended)
     if status is not None:
         return call, Seen(status), None
-    for frame in read_frames(outcome.frames):
+    for frame in outcome.frames:
         if frame[1] == program and frame[2] in (call, layout.WHOLE) and frame[3] <= layout.TOO_LARGE:
             return frame[2], seen_of_frame(frame[3], frame[5], known), frame[4]
     return call, Seen(statuses.EXIT), None

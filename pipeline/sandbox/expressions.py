@@ -7,7 +7,7 @@ from pipeline.sandbox.answers import Known, alone_seen, seen_of_frame
 from pipeline.sandbox.inside import layout, run, shared
 from pipeline.sandbox.jobs import Seen
 from pipeline.sandbox.params import SandboxParams
-from pipeline.sandbox.zygote import Outcome, Request, read_frames
+from pipeline.sandbox.zygote import Outcome, Request
 
 EXPRESSIONS_A_CHILD = 2_000
 
@@ -26,7 +26,7 @@ def evaluate_group(
     while missing := [index for index in range(len(texts)) if index not in found and index not in alone]:
         body = [texts[index] for index in missing]
         outcome = yield _request(run.EXPRESSIONS, body, params)
-        for frame in read_frames(outcome.frames):
+        for frame in outcome.frames:
             _, _, number, kind, _, payload = frame
             if kind == layout.CALL_NEEDS_ALONE:
                 alone.add(missing[number])

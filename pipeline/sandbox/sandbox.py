@@ -17,7 +17,7 @@ from pipeline.sandbox.isolation import WAYS, Purpose, Way
 from pipeline.sandbox.jobs import Job, Result, WorkerResult
 from pipeline.sandbox.params import SandboxParams
 from pipeline.sandbox.schedule import run_group
-from pipeline.sandbox.zygote import Outcome, Request, Zygote, read_frames
+from pipeline.sandbox.zygote import Outcome, Request, Zygote
 
 T = TypeVar("T")
 Conversation = Generator[Request, Outcome, T]
@@ -189,7 +189,7 @@ def _groups(jobs: Iterator[Job]) -> Iterator[Sequence[Job]]:
 def _worker_result(outcome: Outcome) -> WorkerResult:
     status, output = status_of_end(outcome.ended), b""
     if status is None:
-        frame = next(read_frames(outcome.frames), None)
+        frame = next(iter(outcome.frames), None)
         status = statuses.EXIT if frame is None else STATUS_OF_KIND.get(frame[3], statuses.EXIT)
         output = b"" if frame is None else frame[5]
     return WorkerResult(status, output, outcome.cpu_s, outcome.peak_bytes)

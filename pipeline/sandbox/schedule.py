@@ -28,7 +28,7 @@ from pipeline.sandbox.inside import layout, run, shared
 from pipeline.sandbox.jobs import Job, Result, Seen
 from pipeline.sandbox.params import SandboxParams
 from pipeline.sandbox.settled import Progress, result
-from pipeline.sandbox.zygote import Outcome, Request, read_frames
+from pipeline.sandbox.zygote import Frame, Outcome, Request
 
 Conversation = Generator[Request, Outcome, list[Result]]
 
@@ -93,9 +93,9 @@ def _request(mode: int, body: object, params: SandboxParams, limit_s: float) -> 
     return Request(work, limit_s + slack_s, total_s, params.sleep_wall_s, shared=many)
 
 
-def _take_frames(group: list[Progress], data: bytes) -> None:
+def _take_frames(group: list[Progress], frames: Sequence[Frame]) -> None:
     """Settle what a shared child wrote. What makes no sense is left out, and then run alone."""
-    for job, program, column, kind, cpu_ns, payload in read_frames(data):
+    for job, program, column, kind, cpu_ns, payload in frames:
         try:
             progress = group[job]
             if kind == layout.MANY:
@@ -158,7 +158,7 @@ def _run_own(progress: Progress, params: SandboxParams) -> Generator[Request, Ou
             outcome = yield Request(
                 (run.OWN, params.max_value_bytes, body), progress.limit_s, total_s, params.sleep_wall_s
             )
-            for frame in read_frames(outcome.frames):
+            for frame in outcome.frames:
                 answers = frame[2] in calls or frame[2] == layout.WHOLE
                 if frame[1] == program and answers and frame[3] <= layout.TOO_LARGE:
                     seen = seen_of_frame(frame[3], frame[5], progress.known)

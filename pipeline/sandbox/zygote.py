@@ -5,6 +5,7 @@ import json
 import marshal
 import mmap
 import os
+import secrets
 import select
 import subprocess
 from collections.abc import Iterator
@@ -50,7 +51,7 @@ Frame = tuple[int, int, int, int, int, bytes]
 class Outcome:
     """What is known after a child's end.
 
-    frames: what `read_frames` reads.
+    frames: what it wrote down, up to the first bytes that make no sense.
     ended: exit code, minus a signal, or layout.OVER_CPU / OVER_WALL.
     complete: it said that it was done (only good for honest children).
     full: it stopped because the arena was full.
@@ -58,7 +59,7 @@ class Outcome:
     second: how the program of a check ended, as `ended`.
     """
 
-    frames: bytes
+    frames: tuple[Frame, ...]
     ended: int
     complete: bool
     full: bool
@@ -85,6 +86,7 @@ class Zygote:
         self._stale = 0
         self._trusted = True
         self._own_ns = 0
+        self._seal = 0
         self.cpu_s = 0.0
         read_end, self._orders = os.pipe()
         self.control, write_end = os.pipe()
@@ -139,7 +141,8 @@ class Zygote:
         times = (int(seconds * 1e9) for seconds in (request.limit_s, request.total_s, request.quiet_s))
         try:
             is_split = request.split_program is not None
-            os.write(self._orders, layout.GO.pack(*times, len(body), is_split, request.shared))
+            self._seal = secrets.randbits(64)
+            os.write(self._orders, layout.GO.pack(*times, len(body), is_split, request.shared, self._seal))
         except BrokenPipeError:
             raise self._gone() from None
 
@@ -159,7 +162,9 @@ class Zygote:
         used = min(used, layout.ARENA_BYTES - layout.HEADER_BYTES)
         call = mark & 0xFFFFF
         return Outcome(
-            frames=self._arena[layout.HEADER_BYTES : layout.HEADER_BYTES + used],
+            frames=tuple(
+                read_frames(self._arena[layout.HEADER_BYTES : layout.HEADER_BYTES + used], self._seal)
+            ),
             ended=ended,
             second=second,
             complete=ended == 0 and state == layout.DONE,
@@ -200,14 +205,14 @@ def _packed(request: Request) -> bytes:
     return layout.SPLIT.pack(len(text)) + text + body
 
 
-def read_frames(data: bytes) -> Iterator[Frame]:
-    """The frames in `data`, up to the first one that does not fit."""
+def read_frames(data: bytes, seal: int) -> Iterator[Frame]:
+    """The frames in `data`, up to the first one that does not fit or has another seal."""
     at, end = 0, len(data)
     unpack, size = layout.FRAME.unpack_from, layout.FRAME.size
     while at + size <= end:
-        job, program, call, kind, cpu_ns, length = unpack(data, at)
+        job, program, call, kind, cpu_ns, length, sealed = unpack(data, at)
         at += size + length
-        if at > end:
+        if at > end or sealed != seal:
             return
         yield job, program, call, kind, cpu_ns, data[at - length : at]
 

@@ -20,7 +20,8 @@ _pack = layout.FRAME.pack
 class Arena:
     """Frames on their way to the parent, and the words that the zygote watches."""
 
-    def __init__(self, memory: memoryview) -> None:
+    def __init__(self, memory: memoryview, seal: int) -> None:
+        self._seal = seal
         self.words = memory[: layout.HEADER_BYTES].cast("Q")
         self.frames = memory[layout.HEADER_BYTES :]
         self.pending: list[bytes] = []
@@ -33,7 +34,7 @@ class Arena:
 
     def put(self, job: int, program: int, call: int, kind: int, cpu_ns: int = 0, data: bytes = b"") -> None:
         """Add a frame; it is written at the next flush."""
-        self.pending.append(_pack(job, program, call, kind, min(cpu_ns, 0xFFFFFFFF), len(data)))
+        self.pending.append(_pack(job, program, call, kind, min(cpu_ns, 0xFFFFFFFF), len(data), self._seal))
         self.pending.append(data)
 
     def put_many(

@@ -33,7 +33,9 @@ IN_CALLS, SEVERAL = 0xFFFFD, 0xFFFFE
 # `program` of a mark or a frame that speaks about a call, whatever program meets it.
 ANY_PROGRAM = 0xFFFF
 
-FRAME = struct.Struct("<HHIBII")  # job, program, call, kind, cpu_ns, length
+# job, program, call, kind, cpu_ns, length, seal: a number that the parent drew for this child. No program
+# that shares the child knows it, so bytes that one smuggles among the answers are no frames.
+FRAME = struct.Struct("<HHIBIIQ")
 # Kinds of frames.
 PLAIN, RAISED, NOT_COMPILED, EXITED, OUT_OF_MEMORY, REFUSED, NOT_PLAIN, TOO_LARGE = range(8)
 # The NEEDS and SAME_AS speak about scheduling; SAME_AS carries the other program in `cpu_ns`.
@@ -45,8 +47,8 @@ NEEDS_ALONE, SAME_AS, CALL_NEEDS_ALONE, PASSED, FAILED, NEEDS_OWN, MANY = range(
 
 # The parent starts a child with GO and gets ENDED back, over a pipe that no child holds.
 # limit_ns of one call, total CPU ns, wall ns asleep, bytes of request, 1 for a split check,
-# 1 for programs that share the child
-GO = struct.Struct("<QQQQQQ")
+# 1 for programs that share the child, seal
+GO = struct.Struct("<QQQQQQQ")
 # A split request: the length of the program's text, the text, and the check's part, which no program may see.
 SPLIT = struct.Struct("<Q")
 # how it ended, CPU ns, peak bytes, how the check's program ended, CPU ns of the zygote itself so far

@@ -52,7 +52,7 @@ def main() -> None:
         prepare_child()
 
     def open_arena() -> Arena:
-        return Arena(memoryview(arena))
+        return Arena(memoryview(arena), seal)
 
     def run_child(size: int) -> None:
         enter_child()
@@ -73,7 +73,7 @@ def main() -> None:
 
     trusted = True  # what ran last, to have told how much of the arena it used
     while message := os.read(orders, layout.GO.size):
-        limit_ns, total_ns, quiet_ns, size, split, shared = layout.GO.unpack(message)
+        limit_ns, total_ns, quiet_ns, size, split, shared, seal = layout.GO.unpack(message)
         _wipe(arena, everything=not trusted)
         trusted = bool(shared)
         if split:
