@@ -3,8 +3,8 @@
 The scan guards *neighbours*, not the machine (the machine is guarded by the isolation around the process). It
 answers one of six:
 
-LOST   loading comes to an import of a module that is not there, and to nothing before it but definitions and
-       imports: it raises ModuleNotFoundError, so nothing of it need run;
+LOST   loading comes to an import of a module that is not there, or from a package, and to nothing before it
+       but definitions and imports: it raises, so nothing of it need run;
 ONCE   loading defines functions and constants only and no call can change them: load once, run all calls;
 FIXED  loading does more than that: as ONCE if only functions and constants are left, otherwise as FRESH;
 FRESH  whatever it changes lives in its own namespace: load it anew for every call;
@@ -129,12 +129,14 @@ class Scanned(NamedTuple):
     makes_types: it may make classes: their `__len__` may have a list take memory in no time, and `marshal`
         takes an instance of a class made from bytes for bytes.
     assigned: the attributes that it assigns and could assign to what is shared, to be watched.
+    lost_by: the exception that ends the loading of what is LOST.
     """
 
     tier: int
     resets: bool
     makes_types: bool
     assigned: frozenset[str] = frozenset()
+    lost_by: str = ""
 
 
 class Scan:
@@ -160,8 +162,8 @@ class Scan:
         undone = is_check or bool(ops & _DELETES_ATTRIBUTE) or any(name[:2] == "__" for name in assigned)
         watchable = not (assigned and undone)
         if not watchable or self._reaches_out(names, ops, imports):
-            if imports and self._is_lost(code):
-                return Scanned(LOST, resets=False, makes_types=False)
+            if imports and (lost_by := self._lost_by(code)):
+                return Scanned(LOST, resets=False, makes_types=False, lost_by=lost_by)
             hidden = any(name[:1] == "_" and name not in OPEN_UNDERSCORED for name in names)
             private = private_names(code) if hidden and not ops & _MAKES_CLASSES else set()
             idle = idle_names(code, self.loaded, self.closed_with_imports) if imports else set()
@@ -186,19 +188,22 @@ class Scan:
             return False
         return not self._reaches_out(names, ops, imports=True)
 
-    def _is_lost(self, code: types.CodeType) -> bool:
-        """Whether loading is bound to end at an import of a module that is not there."""
+    def _lost_by(self, code: types.CodeType) -> str:
+        """The exception with which loading is bound to end at an import, or nothing."""
         if code.co_exceptiontable:  # a `try` on the module's level
-            return False
+            return ""
         level = loaded = None  # what was loaded last but one, and last: an import's level and its names
         for step in dis.get_instructions(code):
+            if step.opcode in _IMPORTS and level != 0:
+                return "ImportError"  # from a package, and it is in none
             if step.opcode in _IMPORTS and self._is_missing(step.argval.partition(".")[0]):
-                return level == 0
-            if step.opcode not in _DEFINES or step.opcode in _JUMPS:
-                return False
+                return "ModuleNotFoundError"
+            says_where = step.opname == "STORE_NAME" and step.argval == "__name__"
+            if says_where or step.opcode not in _DEFINES or step.opcode in _JUMPS:
+                return ""
             if step.opname in ("LOAD_CONST", "LOAD_SMALL_INT"):
                 level, loaded = loaded, step.argval
-        return False
+        return ""
 
     def _is_missing(self, name: str) -> bool:
         if name not in self.found:

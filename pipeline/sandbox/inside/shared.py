@@ -38,7 +38,6 @@ def run_shared(jobs: list[JobRequest], arena: Arena, scanner: scan.Scan, max_byt
     gc.disable()  # a neighbour's finalizers must not run, or be paid for, in somebody else's call
     # What a program leaves behind is never collected, and the next one may catch the MemoryError.
     room_bytes, looked_ns = _most_of_memory(), elapsed_clock()
-    n_subclasses = scanner.watch.n_subclasses()
     for job, entry_point, calls, checks, programs in jobs:
         mine = shared_calls(job, calls, arena, scanner)
         shared_checks = _shared_checks(job, entry_point, checks, arena, scanner)
@@ -49,17 +48,20 @@ def run_shared(jobs: list[JobRequest], arena: Arena, scanner: scan.Scan, max_byt
         for at in range(0, len(programs), PROGRAMS_A_BATCH):
             ready = _ready(job, programs[at : at + PROGRAMS_A_BATCH], seen, arena, scanner)
             for one, scanned in ready:
+                make_types = scanned.makes_types or checks_make_types
+                n_subclasses = scanner.watch.n_subclasses() if make_types else 0
                 _run_program(one, scanned, mine, arena, scanner.watch, max_bytes)
                 for check_code in shared_checks:
                     if one.wanted is None or check_code[0] in one.wanted:
                         _run_check(one, scanned, check_code, arena, scanner.watch)
                 # To look costs as much as a short program, and it takes time to fill memory; but a list takes
                 # as much as the `__len__` of a type of the program's own says.
-                make_types = scanned.makes_types or checks_make_types
                 if make_types or elapsed_clock() - looked_ns >= layout.FLUSH_NS:
-                    if not _is_there(room_bytes) or scanner.watch.n_subclasses() > n_subclasses:
+                    if not _is_there(room_bytes):
                         arena.end_full()
                     looked_ns = elapsed_clock()
+                if make_types and scanner.watch.n_subclasses() > n_subclasses:
+                    arena.end_full()
     arena.flush()
 
 
@@ -103,7 +105,7 @@ def _ready(
         alike = tier in _RUN_HERE and wanted is None
         first = seen.setdefault(identity(code), program) if alike else program
         if tier == scan.LOST:
-            arena.put(job, program, layout.WHOLE, layout.RAISED, 0, b"ModuleNotFoundError")
+            arena.put(job, program, layout.WHOLE, layout.RAISED, 0, scanned.lost_by.encode())
         elif tier not in _RUN_HERE:
             needs = layout.NEEDS_ALONE if tier == scan.ALONE else layout.NEEDS_OWN
             arena.put(job, program, layout.WHOLE, needs)

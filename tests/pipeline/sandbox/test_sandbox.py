@@ -56,11 +56,15 @@ def test_a_job_of_many_long_programs_and_calls_is_no_larger_than_the_sandbox_tak
 
 def test_a_program_that_does_not_load_has_the_same_answer_to_every_call(sandbox: Sandbox):
     lost = "import os.path\nimport no_such.module\ndef f(x): return x\n"
+    orphan = "import os.path\nfrom .models import no_such\ndef f(x): return x\n"
     own = "import os\nos.no_such\ndef f(x): return x\n"
     alone = "import gc\nprint(gc.no_such)\ndef f(x): return x\n"
-    seen = ran(sandbox, [lost, own, alone, "def f(x): return x"], ["f(1)", "f(2)", "f(3)"]).observations
+    seen = ran(
+        sandbox, [lost, orphan, own, alone, "def f(x): return x"], ["f(1)", "f(2)", "f(3)"]
+    ).observations
     assert [(item.status, item.repr) for item in seen] == [
         *3 * [("error", "ModuleNotFoundError")],
+        *3 * [("error", "ImportError")],
         *6 * [("error", "AttributeError")],
         *[("ok", "1"), ("ok", "2"), ("ok", "3")],
     ]

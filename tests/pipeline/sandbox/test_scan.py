@@ -116,10 +116,17 @@ def test_programs_that_leave_more_are_not_taken_for_fixed(scan: Scan, text: str)
 
 
 @pytest.mark.parametrize(
-    "text", [F + "import no_such.module", "import os.path, no_such\nprint(os.environ)\n"]
+    ("text", "error"),
+    [
+        (F + "import no_such.module", "ModuleNotFoundError"),
+        ("import os.path, no_such\nprint(os.environ)\n", "ModuleNotFoundError"),
+        ("import os\nfrom .models import Task\nprint(os.environ)\n", "ImportError"),
+        ("import os\nfrom . import no_such\nprint(os.environ)\n", "ImportError"),
+    ],
 )
-def test_programs_that_import_what_is_not_there_never_load(scan: Scan, text: str):
-    assert scan.program(compiled(text)).tier == LOST
+def test_programs_that_import_what_is_not_there_never_load(scan: Scan, text: str, error: str):
+    scanned = scan.program(compiled(text))
+    assert (scanned.tier, scanned.lost_by) == (LOST, error)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +136,7 @@ def test_programs_that_import_what_is_not_there_never_load(scan: Scan, text: str
         "import os.path\nif os.environ:\n    import no_such\n" + F,
         "import os.path\ndef f(x):\n    import no_such\n    return x\n",
         "import os.path\nos.environ.clear()\nimport no_such\n" + F,
-        "from . import no_such\n" + F,
+        "__name__ = 'json'\nfrom . import no_such\n" + F,
     ],
 )
 def test_programs_that_may_load_all_the_same_are_run(scan: Scan, text: str):
