@@ -84,7 +84,7 @@ def parse_test(code: str, entry_point: str) -> ParsedTest:
 
 
 def _parsed(body: list[ast.stmt], entry_point: str) -> ParsedTest:
-    body = [without_unittest(statement) for statement in _without_decoration(body, entry_point)]
+    body = [without_unittest(statement) for statement in _without_decoration(_unguarded(body), entry_point)]
     if reason := vacuous_because(body, entry_point):
         return Degenerate(reason)
     match _with_names_inlined(body, entry_point):
@@ -94,6 +94,29 @@ def _parsed(body: list[ast.stmt], entry_point: str) -> ParsedTest:
         case [ast.Assert(test=condition)]:
             return _value(condition, entry_point) or _code(body, entry_point)
     return _code(body, entry_point)
+
+
+def _unguarded(body: list[ast.stmt]) -> list[ast.stmt]:
+    """The statements with those under `if __name__ == "__main__":` in its place, runners' calls left out."""
+    flat: list[ast.stmt] = []
+    for statement in body:
+        match statement:
+            case ast.If(test=ast.Compare(ops=[ast.Eq()]) as test, body=inner) if _asks_for_main(test):
+                flat += [inside for inside in inner if not _starts_runner(inside)]
+            case _:
+                flat.append(statement)
+    return flat
+
+
+def _asks_for_main(test: ast.Compare) -> bool:
+    return {ast.unparse(test.left), ast.unparse(test.comparators[0])} == {"__name__", "'__main__'"}
+
+
+def _starts_runner(statement: ast.stmt) -> bool:
+    match statement:
+        case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id=owner), attr="main"))):
+            return owner in ("unittest", "pytest")
+    return False
 
 
 def _without_decoration(body: list[ast.stmt], entry_point: str) -> list[ast.stmt]:
@@ -134,7 +157,7 @@ def _with_names_inlined(body: list[ast.stmt], entry_point: str) -> list[ast.stmt
     repeated = {name for node in ast.walk(module) if isinstance(node, REPEATING) for name in names(node)}
     if any(count[name] != 2 or name in repeated for name in values):
         return body
-    if sum(calls(value, entry_point) for value in values.values()) > 1:
+    if sum(calls(expression, entry_point) for expression in (*values.values(), last.test)) > 1:
         return body
     return [ast.Assert(test=_Inlined(values).visit(last.test), msg=None)]
 
@@ -260,10 +283,13 @@ def is_alias(node: object) -> bool:
 
 
 def _calls_of_tests(body: list[ast.stmt], entry_point: str) -> Iterator[ast.stmt]:
-    """A call of each test function that the module defines but does not call itself."""
-    module = ast.Module(body, [])
-    for statement in body:
-        if isinstance(statement, ast.FunctionDef) and not calls(module, statement.name):
+    """A call of each test function that the module defines and, when it is run, does not call itself."""
+    functions = [statement for statement in body if isinstance(statement, ast.FunctionDef)]
+    run = [statement for statement in body if statement not in functions]
+    for _ in functions:  # a chain of calls is no longer than this
+        run += [f for f in functions if f not in run and any(calls(statement, f.name) for statement in run)]
+    for statement in functions:
+        if statement not in run:
             if is_test_function(statement):
                 yield ast.parse(f"{statement.name}()").body[0]
             elif takes_candidate(statement):

@@ -217,13 +217,22 @@ class Workshop:
         self.rows: dict[str, Row] = {}
         self.counts: Counter[str] = Counter()
         self._waiting: deque[Request] = deque()
+        # Chains by task, the first at work: a rewrite that two of them give is the first one's, whichever
+        # would be answered first.
+        self._of_task: dict[str, deque[Chain]] = {}
         self._asked: dict[Request, Chain] = {}
         self._judging: dict[Future[list[Verdict]], tuple[Chain, list[Row], Family]] = {}
         # One thread: the sandbox's workers serve one caller, and measurements disturb each other.
         self._pool = ThreadPoolExecutor(1)
 
     def start(self, chain: Chain) -> None:
-        """Put a chain's next round in the queue."""
+        """Put a chain's first round in the queue, behind its task's other chains."""
+        of_task = self._of_task.setdefault(chain.task.task_id, deque())
+        of_task.append(chain)
+        if len(of_task) == 1:
+            self._continue(chain)
+
+    def _continue(self, chain: Chain) -> None:
         request = self.brief.request(chain)
         self._asked[request] = chain
         self._waiting.append(request)
@@ -234,8 +243,11 @@ class Workshop:
             while self._waiting or self._judging:
                 for outcome in ask_journaled(self.engine, self._requests(), completions):
                     usage.show(gauge, outcome)
+                    chain = self._asked[outcome.request]
                     if isinstance(outcome, Answer):
-                        self._answered(outcome)
+                        self._answered(chain, outcome)
+                    else:
+                        self._ended(chain)
 
     def _requests(self) -> Iterator[Request]:
         # Ends while answers are out: the chains they continue are asked in another pass.
@@ -247,13 +259,19 @@ class Workshop:
             for future in done:
                 self._judged(future)
 
-    def _answered(self, answer: Answer) -> None:
-        chain = self._asked[answer.request]
+    def _ended(self, chain: Chain) -> None:
+        of_task = self._of_task[chain.task.task_id]
+        of_task.popleft()
+        if of_task:
+            self._continue(of_task[0])
+
+    def _answered(self, chain: Chain, answer: Answer) -> None:
         rows = rewrite_rows(chain, self.engine.model, answer, self.counts)
         fresh = [row for row in rows if row["solution_id"] not in self.rows]
         self.counts["rewrite_lost_other_chain"] += len(rows) - len(fresh)
         self.rows |= {row["solution_id"]: row for row in fresh}
         if not fresh:
+            self._ended(chain)
             return
         members = (*chain.family.members, *((row["solution_id"], row["code"]) for row in fresh))
         family = replace(chain.family, members=members)
@@ -270,8 +288,10 @@ class Workshop:
         verdicts = future.result()
         keep(self.court, family, verdicts, self.journal)
         further = continued(chain, rows, verdicts, self.brief.params.rounds)
-        if further is not None:
-            self.start(further)
+        if further is None:
+            self._ended(chain)
+        else:
+            self._continue(further)
 
 
 def main() -> None:

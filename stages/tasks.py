@@ -124,13 +124,14 @@ def _benchmark_texts(path: Path) -> Iterator[str]:
         if isinstance(entry, Problem):
             raise TaskSourceError("A benchmark to leave out cannot be read", where=str(path), got=str(entry))
         # HumanEval calls it prompt, MBPP text; whatever it is called, the task is told in one of these.
-        texts = [entry.values[name] for name in ("prompt", "text", "question") if entry.values.get(name)]
+        found = (entry.values.get(name) for name in ("prompt", "text", "question"))
+        texts = [text for text in found if isinstance(text, str) and text]
         if not texts:
             raise TaskSourceError(
                 "A benchmark to leave out has a row without a prompt",
                 where=f"{path}, {entry.place}",
                 got=", ".join(entry.values),
-                wanted="a column prompt, text or question",
+                wanted="a text in a column prompt, text or question",
             )
         yield from texts
 

@@ -144,6 +144,8 @@ def main() -> None:
     parser.add_argument("--tasks", type=int, default=32, help="tasks a trial (default: 32)")
     parser.add_argument("--dry-run", action="store_true", help="leave params.yaml as it is")
     options = parser.parse_args()
+    if options.tasks < 1:
+        parser.error("--tasks: at least 1")
     base, generate = load("base", Base), load("generate", GenerateParams)
     engine_params = load("engine", EngineParams)
     prompts = read_prompts(load("prompts", PromptParams).folder)

@@ -38,7 +38,7 @@ class OpenAiParams(Section):
     """The section engine.openai.
 
     base_url: up to and with /v1.
-    model: the name the server knows it by.
+    model: the name the server knows it by; empty: the only one that it lists.
     revision: your own word for its version; a new one asks everything anew.
     context_length: tokens of prompt and completion together, as the server is set up.
     api_key_variable: the environment variable that holds the key; it may be unset for one's own server.
@@ -75,9 +75,10 @@ class OpenAi:
     """An Engine over HTTP."""
 
     def __init__(self, params: OpenAiParams) -> None:
-        self.model = f"{params.model}@{params.revision}"
+        name = params.model or _only_model(params)
+        self.model = f"{name}@{params.revision}"
         self.context_length = params.context_length
-        self._params = params
+        self._params = params.model_copy(update={"model": name})
 
     def ask(self, requests: Iterable[Request]) -> Iterator[Answer | Failure]:
         """See Engine.
@@ -119,13 +120,12 @@ class _Connection:
     """The side that lives in the event loop."""
 
     def __init__(self, params: OpenAiParams) -> None:
-        key = os.environ.get(params.api_key_variable, "")
         self._params = params
         self._slots = asyncio.Semaphore(params.concurrency)
         self._last_answer_s = 0.0
         self._client = httpx.AsyncClient(
-            base_url=params.base_url.rstrip("/") + "/",
-            headers={"Authorization": f"Bearer {key}"} if key else {},
+            base_url=_base_url(params),
+            headers=_authorization(params),
             timeout=httpx.Timeout(params.timeout_s, connect=CONNECT_S, pool=None),
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=params.concurrency),
         )
@@ -225,7 +225,8 @@ class _Connection:
             raise _TroubleError("unreachable", str(error)) from None
         except httpx.TransportError as error:
             raise _TroubleError("disconnected", str(error)) from None
-        except (MalformedAnswerError, ValueError) as error:  # ValueError: neither UTF-8 nor JSON
+        # ValueError: neither UTF-8 nor JSON; DecodingError: not compressed as it says
+        except (MalformedAnswerError, ValueError, httpx.DecodingError) as error:
             raise _TroubleError("malformed_answer", str(error)) from None
         raise self._refusal(response)
 
@@ -246,6 +247,58 @@ class _Connection:
         return _TroubleError(
             "prompt_too_long" if too_long else "refused", f"{status}: {words}", passing=False
         )
+
+
+def _base_url(params: OpenAiParams) -> httpx.URL:
+    try:
+        return httpx.URL(params.base_url.rstrip("/") + "/")
+    except httpx.InvalidURL as error:
+        raise unreachable(params, error) from None
+
+
+def _authorization(params: OpenAiParams) -> dict[str, str]:
+    """The header that lets us in.
+
+    Raises:
+        EngineError: what the variable holds is no key; a header could not carry it.
+    """
+    key = os.environ.get(params.api_key_variable, "").strip()  # files with Windows' line ends leave one
+    if not (key.isascii() and key.isprintable()):
+        raise EngineError(
+            "The server's key cannot be sent",
+            where=f"environment variable {params.api_key_variable} (engine.openai.api_key_variable)",
+            got="characters that no key holds (not shown here)",
+            wanted="printable ASCII on one line",
+            next_step=f"export {params.api_key_variable}=...",
+        )
+    return {"Authorization": f"Bearer {key}"} if key else {}
+
+
+def _only_model(params: OpenAiParams) -> str:
+    """The name of the server's model, which its answers are journaled under, where params.yaml has none.
+
+    Raises:
+        EngineError: nobody listens at the address, or what is there does not list exactly one model.
+    """
+    try:
+        listed = httpx.get(
+            _base_url(params).join("models"), headers=_authorization(params), timeout=CONNECT_S
+        )
+        found = [str(model["id"]) for model in listed.raise_for_status().json()["data"]]
+    except NOBODY_THERE as error:
+        raise unreachable(params, error) from None
+    except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+        found = [f"no list ({error})"]
+    else:
+        if len(found) == 1:
+            return found[0]
+    raise EngineError(
+        "Which of the server's models is to be asked?",
+        where="engine.openai.model in params.yaml, which is empty",
+        got=", ".join(found)[:500] or "a server that lists no model",
+        wanted="the name of one; what it writes is journaled under that name",
+        next_step="set engine.openai.model",
+    )
 
 
 def unreachable(params: OpenAiParams, error: object) -> EngineError:

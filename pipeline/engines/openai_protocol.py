@@ -69,13 +69,13 @@ def choices(answered: object, asked: Chunk) -> Choices:
         MalformedAnswerError: it is not the protocol's shape, or holds no completion at all.
     """
     try:
-        found = sorted(answered["choices"], key=lambda choice: choice.get("index", 0))[: asked.count]  # type: ignore[index]
+        found = sorted(answered["choices"], key=lambda choice: choice.get("index") or 0)[: asked.count]  # type: ignore[index]
         # llama.cpp gives the whole turn, vLLM only what it added to the prefill.
         repeated = asked.request.prefill if asked.request.messages else ""
         whole = [_text(choice).removeprefix(repeated) for choice in found]
         texts = [_stopped(text, asked.request.sampling.stop) for text in whole]
         usage = answered.get("usage") or {}  # type: ignore[attr-defined]
-        prompt_tokens, total = int(usage.get("prompt_tokens", 0)), int(usage.get("completion_tokens", 0))
+        prompt_tokens, total = int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0)
         logprobs = [_logprobs(choice) for choice in found]
         reasons = [str(choice.get("finish_reason")) for choice in found]
     except (KeyError, TypeError, AttributeError, ValueError) as error:
@@ -101,8 +101,9 @@ def _stopped(text: str, stop: tuple[str, ...]) -> str:
 
 
 def _text(choice: dict[str, Any]) -> str:
-    text = choice["message"]["content"] if "message" in choice else choice["text"]
-    if text is None:  # a turn that ended at once, or was all thought
+    # A turn that ended at once or was all thought has a null there, or (as from Gemini) no content at all.
+    text = choice["message"].get("content") if "message" in choice else choice["text"]
+    if text is None:
         return ""
     if not isinstance(text, str):
         raise TypeError(f"a text of type {type(text).__name__}")

@@ -4,7 +4,7 @@ import ast
 import builtins
 import symtable
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.extraction.syntax import parsed, unwarned
@@ -38,18 +38,20 @@ class Definition:
     """One top-level statement and the text it was written as.
 
     reads: names it looks up in its module or among the builtins; its own local names are not among them.
+    sets: names of its module that functions in it assign (`global table`).
     """
 
     statement: ast.stmt
     code: str
     reads: frozenset[str]
+    sets: frozenset[str]
 
 
 def definitions(text: str, body: Sequence[ast.stmt]) -> list[Definition]:
     """Each statement of `body` with its own lines of `text`, which it was parsed from."""
     lines = text.split("\n")
     codes = [_written(lines, statement) for statement in body]
-    return [Definition(s, code, _reads(s, code)) for s, code in zip(body, codes, strict=True)]
+    return [Definition(s, code, _reads(s, code), _sets(s)) for s, code in zip(body, codes, strict=True)]
 
 
 def bound(statement: ast.stmt) -> set[str]:
@@ -85,12 +87,13 @@ def needed(
     kept = {id(chosen)} if chosen else set()
     wanted = wanted | (chosen.reads if chosen else set())
     variables: set[str] = set()
+    reached = {name: _reached(module, name) for name in _called(module)}
     grown = True
     while grown:
         grown = False
         for definition in module:
             statement = definition.statement
-            if id(definition) in kept or not _needs(definition, wanted, variables, entry_point):
+            if id(definition) in kept or not _needs(definition, wanted, variables, entry_point, reached):
                 continue
             kept.add(id(definition))
             wanted = wanted | definition.reads
@@ -127,19 +130,48 @@ def forgotten_imports(kept: Sequence[Definition]) -> list[str]:
     ]
 
 
-def _needs(definition: Definition, wanted: set[str], variables: set[str], entry_point: str) -> bool:
+def _needs(
+    definition: Definition,
+    wanted: set[str],
+    variables: set[str],
+    entry_point: str,
+    reached: Mapping[str, set[str]],
+) -> bool:
     statement, reads = definition.statement, definition.reads
     if _is_setting(statement) or _imports_everything(statement):
         return True
     names = bound(statement)
     if entry_point in names or isinstance(statement, ast.Assert) or _is_main_guard(statement):
         return False
-    if names & wanted:
-        return True
-    if isinstance(statement, (*SCOPES, *IMPORTS)):
-        return False
+    if names & wanted or isinstance(statement, (*SCOPES, *IMPORTS)):
+        return bool(names & wanted)
+    match statement:
+        case ast.Assign(targets=[ast.Attribute(value=ast.Name(id=owner))], value=value):  # `f.known = {}`
+            return owner in wanted and not used(value) & {entry_point, *SHOWING}
+        case ast.Expr(value=ast.Call(func=ast.Name(id=name))) if name in reached:  # `build()` fills `primes`
+            inside = reads | reached[name]
+            return bool(inside & variables) and not inside & {entry_point, *SHOWING}
     # `primes.append(3)` binds nothing, and `primes` is not what it should be without it.
     return bool(reads & variables) and not reads & {entry_point, *SHOWING}
+
+
+def _called(module: Sequence[Definition]) -> set[str]:
+    """The module's functions that a statement of it calls for nothing else than what they do."""
+    functions = {d.statement.name for d in module if isinstance(d.statement, FUNCTIONS)}
+    alone = [d.statement.value for d in module if isinstance(d.statement, ast.Expr)]
+    return functions & {v.func.id for v in alone if isinstance(v, ast.Call) and isinstance(v.func, ast.Name)}
+
+
+def _reached(module: Sequence[Definition], name: str) -> set[str]:
+    """The names that the function reads or sets, and those that the functions do that it reaches."""
+    functions = {d.statement.name: d for d in module if isinstance(d.statement, FUNCTIONS)}
+    names, pending = set[str](), [name]
+    while pending:
+        definition = functions.get(pending.pop())
+        fresh = (definition.reads | definition.sets) - names if definition else frozenset[str]()
+        names |= fresh
+        pending.extend(fresh)
+    return names
 
 
 def _is_setting(statement: ast.stmt) -> bool:
@@ -170,6 +202,10 @@ def _reads(statement: ast.stmt, code: str) -> frozenset[str]:
     # Since Python 3.12 the names of a comprehension stand in the scope around it.
     of_comprehensions = assigned - bound(statement)
     return frozenset(_global_reads(top)) - of_comprehensions
+
+
+def _sets(statement: ast.stmt) -> frozenset[str]:
+    return frozenset(name for n in ast.walk(statement) if isinstance(n, ast.Global) for name in n.names)
 
 
 def _global_reads(scope: symtable.SymbolTable) -> Iterator[str]:

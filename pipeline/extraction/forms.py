@@ -4,6 +4,7 @@ Tables, loops over tables, pytest's parametrize, unittest's `self`: each is turn
 """
 
 import ast
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
@@ -12,6 +13,10 @@ from pipeline.extraction.rounds import can_stand_for, changes, leaves_something,
 
 INPUT_KEYS = ("input", "inputs", "args", "arguments", "params")
 EXPECTED_KEYS = ("expected", "output", "expected_output", "result", "answer")
+LIBRARIES = sys.stdlib_module_names | {"np", "numpy", "pd", "scipy"}
+METHODS_OF_DATA = frozenset(
+    name for kind in (str, bytes, int, float, list, tuple, dict, set) for name in dir(kind)
+)
 JSON_CONSTANTS = {
     name: ast.Constant(value) for name, value in (("true", True), ("false", False), ("null", None))
 }
@@ -50,7 +55,10 @@ def without_self(function: ast.FunctionDef) -> ast.FunctionDef:
 
 
 def without_solution(statement: ast.stmt, entry_point: str) -> ast.stmt:
-    """The statement with `Solution().f(x)` and `solution.f(x)` as `f(x)`, where f is the entry point."""
+    """The statement with `Solution().f(x)` and `solution.f(x)` as `f(x)`, where f is the entry point.
+
+    Methods of data and functions of libraries that bear its name stay what they are.
+    """
     return cast(ast.stmt, _WithoutSolution(entry_point).visit(statement))
 
 
@@ -290,4 +298,19 @@ class _WithoutSolution(ast.NodeTransformer):
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
         self.generic_visit(node)
-        return ast.Name(node.attr, node.ctx) if node.attr == self.entry_point else node
+        meant = node.attr == self.entry_point and _holds_solution(node.value, self.entry_point)
+        return ast.Name(node.attr, node.ctx) if meant else node
+
+
+def _holds_solution(owner: ast.expr, entry_point: str) -> bool:
+    """Whether `owner.f` is the entry point: not for `math.gcd`, and not for `"ab".count` or `xs.reverse`."""
+    match owner:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            pass
+        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
+            pass
+        case _:
+            return False
+    if entry_point in METHODS_OF_DATA:
+        return name[:1].isupper() or "sol" in name.lower()
+    return name not in LIBRARIES

@@ -15,7 +15,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 def signature(task: Task) -> ast.FunctionDef | None:
     """The entry point as the starter code declares it, or None where that does not parse."""
-    tree = parsed(task.starter_code + "\n    pass\n")
+    tree = parsed(_with_body(task, "pass\n"))
     body = tree.body if isinstance(tree, ast.Module) else []
     named = (s for s in body if isinstance(s, ast.FunctionDef) and s.name == task.entry_point)
     return next(named, None)
@@ -23,7 +23,7 @@ def signature(task: Task) -> ast.FunctionDef | None:
 
 def starter_definitions(task: Task) -> list[Definition]:
     """What the starter code brings beside the entry point's signature: imports, helpers, classes."""
-    text = task.starter_code + "\n    pass\n"
+    text = _with_body(task, "pass\n")
     tree = parsed(text)
     return definitions(text, tree.body) if isinstance(tree, ast.Module) else []
 
@@ -83,8 +83,19 @@ def calling_method(task: Task, cls: ast.ClassDef, method: Function) -> str | Non
 
 def under_starter(task: Task, text: str) -> str:
     """The starter code with `text` as the function's body."""
-    body = textwrap.dedent(text).strip("\n")
-    return f"{task.starter_code}\n{textwrap.indent(body, '    ')}"
+    return _with_body(task, textwrap.dedent(text).strip("\n"))
+
+
+def _with_body(task: Task, body: str) -> str:
+    """The starter code with `body` below its docstring, indented as that is."""
+    tree = parsed(task.starter_code)
+    match tree.body if isinstance(tree, ast.Module) else []:
+        case [*_, ast.FunctionDef(body=[docstring, *_])]:
+            line = task.starter_code.split("\n")[docstring.lineno - 1]
+            indentation = line[: len(line) - len(line.lstrip())]
+        case _:
+            indentation = ""
+    return f"{task.starter_code}\n{textwrap.indent(body, indentation or '    ')}"
 
 
 def is_stub(statement: ast.stmt) -> bool:

@@ -49,6 +49,16 @@ def moves_on(test: ast.stmt, context: Sequence[ast.stmt], entry_point: str) -> b
     return False
 
 
+def takes_from(statement: ast.stmt, names: set[str]) -> bool:
+    """Whether it calls a method of one of the names that may change its object, as `last = items.pop()`."""
+    for node in ast.walk(statement):
+        match node:
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=method)) if name in names:
+                if method not in READING:
+                    return True
+    return False
+
+
 def changes(statement: ast.stmt, name: str) -> bool:
     """Whether the statement may change the object that the name stands for."""
     return name in _changed(statement)

@@ -39,7 +39,7 @@ from pipeline.extraction.forms import (
     written_tests,
 )
 from pipeline.extraction.repairs import signature, starter_definitions
-from pipeline.extraction.rounds import moves_on
+from pipeline.extraction.rounds import moves_on, takes_from
 from pipeline.extraction.runners import is_subtest, plain_statement
 from pipeline.extraction.syntax import Piece, parsed, pieces
 from pipeline.tasks import Task
@@ -54,6 +54,8 @@ UNDEFINED_NAME = "undefined_name"  # it reads a name that nothing defines, so th
 LOSSES = (EMPTY, UNFINISHED_THINKING, NO_TEST, DOES_NOT_PARSE, NEEDS_FIXTURE, UNDEFINED_NAME)
 
 TABLE_NAME = re.compile(r"test|case|example|assert|check", re.IGNORECASE)
+COMPOUND = (ast.For, ast.While, ast.If, ast.With, ast.Try)
+PLAIN_TARGETS = (ast.Name, ast.Tuple, ast.List)
 ASSERT = re.compile(r"\bassert\b(?=[\s(])")
 
 
@@ -203,10 +205,11 @@ class _Reader:
             return
         context: list[ast.stmt] = []
         for example in examples:
-            source, want = example.source.strip(), example.want.strip()
-            tree = parsed(f"assert ({source}) == ({want})" if want else source)
+            tree = parsed(_meant(example))
             if isinstance(tree, ast.Module):
                 self._statements(tree.body, context)
+            elif example.want.strip():
+                self.losses[DOES_NOT_PARSE] += 1
 
     def _take(self, context: Sequence[ast.stmt], test: ast.stmt) -> None:
         module = ast.Module([*_needed(context, test), test], [])
@@ -231,6 +234,24 @@ class _Reader:
         return {name for name in found if not name.startswith("assert")}
 
 
+def _meant(example: doctest.Example) -> str:
+    """The code of a session's example: a test where something is shown below it."""
+    source, want = example.source.strip(), example.want.strip()
+    tree = parsed(source)
+    match tree.body if want and isinstance(tree, ast.Module) else []:
+        case [ast.Expr(value=shown)] if example.exc_msg:
+            kind = example.exc_msg.partition(":")[0].strip()
+            call = ast.unparse(shown)
+            return (
+                f"try:\n    {call}\nexcept {kind}:\n    pass\nelse:\n    raise AssertionError('no exception')"
+            )
+        case [ast.Expr(value=ast.Call(func=ast.Name(id="print"), args=[shown], keywords=[]))]:
+            return f"assert str({ast.unparse(shown)}) == {want!r}"
+        case [ast.Expr(value=shown)]:
+            return f"assert ({ast.unparse(shown)}) == ({want})"
+    return f"assert ({source}) == ({want})" if want else source
+
+
 def _needed(context: Sequence[ast.stmt], test: ast.stmt) -> list[ast.stmt]:
     """The statements of the context that the test depends on, in order."""
     wanted, kept = used(test), list[ast.stmt]()
@@ -238,7 +259,9 @@ def _needed(context: Sequence[ast.stmt], test: ast.stmt) -> list[ast.stmt]:
     for statement in reversed(context):
         names = bound(statement)
         touched = used(statement) & wanted & (ours if _asserts(statement) else wanted)
-        changes = not names and touched  # such as `items.append(3)`
+        # Such as `items.append(3)`, alone or in a loop, which binds a name of its own.
+        acts = (isinstance(statement, COMPOUND) and _acts(statement)) or takes_from(statement, touched)
+        changes = touched and (not names or acts)
         if not names & wanted and not changes:
             continue
         kept.insert(0, statement)
@@ -280,6 +303,19 @@ def _shows(statement: ast.stmt) -> bool:
             return True
         case ast.Expr(value=ast.Call() as call):
             return _callee(call) in ("print", "main") or _callee(call).startswith("test")
+    return False
+
+
+def _acts(compound: ast.stmt) -> bool:
+    """Whether something in it may change an object: a call for nothing else, or an item that is assigned."""
+    for node in ast.walk(compound):
+        match node:
+            case ast.Expr(value=ast.Call()) if not _shows(node):
+                return True
+            case ast.AugAssign() | ast.Delete():
+                return True
+            case ast.Assign(targets=targets) if not all(isinstance(t, PLAIN_TARGETS) for t in targets):
+                return True
     return False
 
 

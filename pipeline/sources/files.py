@@ -102,6 +102,8 @@ def _json_line(place: str, line: bytes) -> Entry | Problem:
         return Problem(place, f"character {error.pos + 1}", f"not valid JSON: {error.msg}")
     except RecursionError:
         return Problem(place, "character 1", "not valid JSON for a task: nested too deep")
+    except ValueError as error:  # a number of more than 4300 digits
+        return Problem(place, "character 1", f"not valid JSON for a task: {error}")
     if not isinstance(values, dict):
         return Problem(place, "character 1", f"a JSON {type(values).__name__}, not an object with columns")
     return Entry(place, values)

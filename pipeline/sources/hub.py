@@ -19,7 +19,8 @@ def read_dataset(dataset: str, subset: str | None, split: str) -> Iterator[Entry
 
     try:
         rows = load_dataset(dataset, subset, split=split)
-    except (DatasetsError, OSError, ValueError) as error:
+    # RuntimeError: what is there is a script, which `datasets` does not run any more.
+    except (DatasetsError, OSError, ValueError, RuntimeError) as error:
         name = f"{dataset}, subset {subset}, split {split}" if subset else f"{dataset}, split {split}"
         raise TaskSourceError(
             "The dataset of tasks cannot be loaded",

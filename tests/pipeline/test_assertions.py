@@ -178,6 +178,26 @@ def test_assertions_in_a_function_that_the_test_itself_calls_are_run(code):
     assert parse_test(code, "f") == CodeTest(ast.unparse(ast.parse(code)))
 
 
+@pytest.mark.parametrize("runs", ["test_one()", "unittest.main()", "pytest.main([__file__])"])
+def test_what_stands_under_a_main_guard_is_run(runs):
+    test = "def test_one():\n    for i in range(2):\n        assert f(i) == i"
+    told = CodeTest(f"{test}\ntest_one()")
+    assert parse_test(f"{test}\nif __name__ == '__main__':\n    {runs}", "f") == told
+
+
+def test_a_test_function_that_is_called_only_by_a_function_nobody_calls_is_called():
+    test = "def test_one():\n    for i in range(2):\n        assert f(i) == i"
+    runner = "def run_all():\n    test_one()"
+    assert parse_test(f"{test}\n\n{runner}", "f") == CodeTest(f"{test}\n\n{runner}\ntest_one()")
+    whole = f"{test}\n\n{runner}\nrun_all()"
+    assert parse_test(whole, "f") == CodeTest(whole)
+
+
+def test_two_calls_keep_their_order():
+    code = "first = f(1)\nassert f(2) - first == 1"
+    assert parse_test(code, "f") == CodeTest(code)
+
+
 def test_unittests_methods_are_asserts_wherever_they_stand():
     code = (
         "for i in range(3):\n    self.assertEqual(f(i), i, 'wrong')\n    self.assertNotIsInstance(f(i), str)"

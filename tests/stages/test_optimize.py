@@ -1,3 +1,4 @@
+import itertools
 import json
 from pathlib import Path
 
@@ -72,6 +73,26 @@ def test_a_rerun_asks_and_judges_nothing_again(monkeypatch):
     monkeypatch.setattr(optimize.Court, "verdicts", lambda *_: pytest.fail("judged again"))
     assert optimized(monkeypatch, lambda _: pytest.fail("asked again")).asked == []
     pd.testing.assert_frame_equal(pd.read_parquet("outputs/rewrites"), before)
+
+
+class AnsweringBackwards(Scripted):
+    """Draws two requests ahead and answers the later one first, as a server may."""
+
+    def ask(self, requests):
+        for batch in iter(lambda: list(itertools.islice(requests, 2)), []):
+            yield from super().ask(reversed(batch))
+
+
+def test_what_two_chains_of_a_task_write_does_not_depend_on_which_is_answered_first(monkeypatch):
+    write_inputs(QUADRATIC, SLICED, optimize={"chains_per_task": 2})
+    profile.main()
+    engine = AnsweringBackwards(lambda _: [LINEAR])
+    monkeypatch.setattr(optimize, "open_engine", engine.opened)
+    optimize.main()
+    first = pd.read_parquet("outputs/rewrites")
+    optimize.main()  # from the journal, in the order of the requests
+    pd.testing.assert_frame_equal(pd.read_parquet("outputs/rewrites"), first)
+    assert counts("optimize")["rewrite_lost_other_chain"] == 1
 
 
 def test_no_rounds_means_no_rewrites(monkeypatch):

@@ -86,6 +86,26 @@ def test_bundled_reference_solutions_pass_their_tests_in_the_sandbox_and_lazy_on
         assert correct_of(task) == {"reference": True, "lazy": False}, task.task_id
 
 
+def test_a_reference_test_may_be_written_for_pytest_and_under_a_main_guard():
+    task = {
+        "task_id": "half",
+        "entry_point": "half",
+        "example_tests": [],
+        "reference_tests": [
+            "import pytest\ndef test_raises():\n    with pytest.raises(ValueError):\n        half(-1)",
+            "import pytest\nassert half(1) == pytest.approx(0.5)",
+            "def test_all():\n    for i in range(9):\n        assert half(i) == i / 2\n\n"
+            "if __name__ == '__main__':\n    test_all()",
+        ],
+    }
+    negative = "def half(x):\n    if x < 0:\n        raise ValueError\n"
+    codes = {"right": f"{negative}    return x / 2", "wrong": f"{negative}    return 0.5"}
+    trial = solution_trial(task, [{"solution_id": k, "code": v} for k, v in codes.items()], Counter())
+    with Sandbox.open(load("sandbox", SandboxParams, ROOT / "params.yaml")) as sandbox:
+        (told,) = judged([trial], sandbox)
+    assert correct_of(told) == {"right": True, "wrong": False}
+
+
 def reference_and_lazy(task: dict) -> Trial:
     first_argument = task["starter_code"].split("(", 1)[1].split(":", 1)[0]
     lazy = f"{task['starter_code']}\n    return {first_argument}"
@@ -297,6 +317,19 @@ def test_a_task_of_a_benchmark_is_dropped_and_counted():
     known = {**GOOD, "id": "known", "prompt": f"Please!\n{told.upper()}"}
     assert take([OTHER, known], decontaminate=["mbpp.jsonl"]).source_id.tolist() == ["neg"]
     assert read_counts("tasks")["dropped_contaminated"] == 1
+
+
+def test_a_benchmark_of_conversations_is_refused_as_one_without_a_prompt():
+    Path("chats.jsonl").write_text(json.dumps({"prompt": [{"role": "user", "content": "Add."}]}))
+    with pytest.raises(TaskSourceError, match="a row without a prompt"):
+        take([GOOD], decontaminate=["chats.jsonl"])
+
+
+def test_a_dataset_that_is_a_script_is_refused():
+    Path("scripted").mkdir()
+    Path("scripted/scripted.py").write_text("import datasets\n")
+    with pytest.raises(TaskSourceError, match="scripts are no longer supported"):
+        take_with(dataset="scripted")
 
 
 @pytest.mark.parametrize(

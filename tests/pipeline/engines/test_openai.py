@@ -247,6 +247,37 @@ def test_the_key_is_sent_and_never_part_of_an_error(monkeypatch):
     assert "sk-secret" not in str(caught.value)
 
 
+def test_a_keys_blanks_are_no_part_of_it_and_what_is_no_key_is_refused_unseen(monkeypatch):
+    monkeypatch.setenv("PAIRSMITH_TEST_KEY", "sk-secret\r")
+    (answer,), _ = outcomes(lambda *_: OK, [request(1)])
+    assert is_right(answer)
+    monkeypatch.setenv("PAIRSMITH_TEST_KEY", "sk-sécret")
+    with pytest.raises(EngineError, match="PAIRSMITH_TEST_KEY") as caught:
+        outcomes(lambda *_: OK, [request(1)])
+    assert "cret" not in str(caught.value).replace("PAIRSMITH_TEST_KEY", "")
+
+
+@pytest.mark.parametrize("listed", [["one"], [], ["one", "other"]])
+def test_a_model_without_a_name_is_the_only_one_of_its_server(monkeypatch, listed):
+    async def send(self, writer, status, content):
+        found = {"data": [{"id": name} for name in listed]} if content == {"data": []} else content
+        return await plain_send(self, writer, status, found)
+
+    plain_send = Misbehaving._send
+    monkeypatch.setattr(Misbehaving, "_send", send)
+    server = Misbehaving(lambda *_: OK)
+    with serving(server) as url:
+        params = PARAMS.model_copy(update={"base_url": url, "model": ""})
+        if len(listed) == 1:
+            engine = OpenAi(params)
+            assert engine.model == "one@1"
+            list(engine.ask([request(1)]))
+            assert server.bodies[0]["model"] == "one"
+        else:
+            with pytest.raises(EngineError, match=r"engine\.openai\.model"):
+                OpenAi(params)
+
+
 def test_log_probabilities_are_asked_for_and_averaged(monkeypatch):
     async def answer(self, _action, asked, _prompt, writer):
         assert asked["logprobs"] == 1

@@ -1,4 +1,5 @@
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,19 @@ def test_a_completion_gives_the_expected_code_or_the_expected_reason(case):
 def test_extracted_code_stays_the_same_when_it_is_extracted_again(case):
     task = TASKS[case["task"]]
     assert extract_solution(task, "", f"````python\n{case['code']}````") == Extracted(case["code"])
+
+
+@pytest.mark.parametrize("indentation", ["  ", "\t"])
+def test_a_starters_own_indentation_costs_no_mend_and_no_test(indentation):
+    wide = TASKS["add"]
+    task = replace(wide, starter_code=wide.starter_code.replace("    ", indentation))
+    body, method = "return a + b", "class Solution:\n    def plus(self, a, b):\n        return a + b"
+    for text, mend in [(body, "body_only"), (method, "method"), (FENCED.replace("add", "plus"), "renamed")]:
+        outcome = extract_solution(task, "", text if "`" in text else f"```python\n{text}\n```")
+        assert isinstance(outcome, Extracted)
+        assert outcome.mends == (mend,)
+    table = "```python\ntests = [((1, 2), 3)]\n```"
+    assert extract_tests(task, "", table) == (["assert add(1, 2) == 3"], Counter())
 
 
 @pytest.mark.parametrize("case", TESTS, ids=lambda case: case["it"])
