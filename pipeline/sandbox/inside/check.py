@@ -166,11 +166,15 @@ def direct(holder: Holder) -> Ask:
 
 
 def _is_fixed(value: Any) -> bool:
-    """Whether it is a builtin function or class, which nobody can change, and not the maker of classes."""
+    """Whether it is a builtin function or class, which nobody can change.
+
+    Not the maker of classes, nor `property`, whose `__init__` changes other properties.
+    """
     kind = type(value)
     if kind is types.BuiltinFunctionType:
         return type(value.__self__) is types.ModuleType
-    return kind is type and value is not type and bool(value.__flags__ & _IMMUTABLE_TYPE)
+    closed = value is type or value is property
+    return kind is type and not closed and bool(value.__flags__ & _IMMUTABLE_TYPE)
 
 
 def over_pipes(read_end: int, write_end: int) -> Ask:

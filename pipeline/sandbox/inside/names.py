@@ -11,12 +11,9 @@ import _string  # type: ignore[import-not-found]
 import dis
 import opcode
 import types
-from collections.abc import Iterator
 
 # Stands for `__init__` as an attribute: it sets up anew what is there, such as a property or a module.
 INITIALIZES = "an object's __init__"
-_SUPER_HAS_ARGUMENTS = 2
-_TELLING_NOTHING = ("CACHE", "PRECALL", "EXTENDED_ARG")
 UNKNOWN_ATTRIBUTE = "format_map"  # a closed name: a template that is not a constant could reach anything
 
 
@@ -29,6 +26,7 @@ GLOBALS = opcodes("""
     LOAD_NAME STORE_NAME DELETE_NAME LOAD_GLOBAL STORE_GLOBAL DELETE_GLOBAL LOAD_FROM_DICT_OR_GLOBALS
 """)
 ASSIGNS_ATTRIBUTE = opcodes("STORE_ATTR DELETE_ATTR")
+MAKES_CLASSES = opcodes("LOAD_BUILD_CLASS")
 
 
 def nested(code: types.CodeType) -> list[types.CodeType]:
@@ -44,44 +42,29 @@ def all_names(parts: list[types.CodeType]) -> set[str]:
     names: set[str] = set().union(*[part.co_names for part in parts])
     if "format" in names:
         names |= _formatted_names(parts)
-    if "__init__" in names and _initializes(parts):
+    if "__init__" in names and is_reached(parts, "__init__"):
         names.add(INITIALIZES)
-    for name in ("__annotations__", "__all__"):
-        if name in names and not any(_reached(parts, name)):
+    for name in ("__annotations__", "__all__", "__slots__"):
+        if name in names and not is_reached(parts, name):
             names.discard(name)  # that of its own module or class
     return names
 
 
-def _reached(parts: list[types.CodeType], name: str) -> Iterator[list[dis.Instruction]]:
-    """Where the name stands for an attribute: the instructions up to there."""
-    for part in parts:
-        steps = list(dis.get_instructions(part)) if name in part.co_names else []
-        for place, step in enumerate(steps):
-            if step.argval == name and step.opcode in dis.hasname and step.opcode not in GLOBALS:
-                yield steps[: place + 1]
-
-
-def _initializes(parts: list[types.CodeType]) -> bool:
-    """Whether `__init__` is called otherwise than as `super().__init__`, which sets up `self` only."""
-    is_super = not any(
-        step.argval == "super" and step.opcode in GLOBALS and step.opname.startswith(("STORE", "DELETE"))
+def is_reached(parts: list[types.CodeType], name: str) -> bool:
+    """Whether the name stands for an attribute anywhere."""
+    return any(
+        step.argval == name and step.opcode in dis.hasname and step.opcode not in GLOBALS
         for part in parts
-        if "super" in part.co_names
+        if name in part.co_names
         for step in dis.get_instructions(part)
     )
-    return not all(is_super and _follows_super(steps) for steps in _reached(parts, "__init__"))
 
 
-def _follows_super(steps: list[dis.Instruction]) -> bool:
-    """Whether the attribute at the end is one of `super()`, without arguments."""
-    *before, last = steps
-    if last.opname == "LOAD_SUPER_ATTR":  # Python 3.12 and later
-        return not (last.arg or 0) & _SUPER_HAS_ARGUMENTS
-    told = [step for step in before if step.opname not in _TELLING_NOTHING][-2:]
-    return (
-        [(step.opname, step.argval) for step in told] == [("LOAD_GLOBAL", "super"), ("CALL", 0)]
-        and not last.is_jump_target
-        and not any(step.is_jump_target for step in told)
+def assigns_module(parts: list[types.CodeType]) -> bool:
+    """Whether the `__module__` of anything may be assigned: builtin functions let it be."""
+    return any(
+        "__module__" in part.co_names and not ASSIGNS_ATTRIBUTE.isdisjoint(part.co_code[::2])
+        for part in parts
     )
 
 

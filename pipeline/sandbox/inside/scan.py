@@ -19,11 +19,11 @@ for a short list and for those that nothing here has, which mean what the progra
 open only if listed, and of those only attributes that are neither modules nor mutable containers. What
 imports and assigns attributes could patch a module: it is watched (`watch`), and must not delete any, which
 would undo it; so is what names `type`, which makes generic classes, whose calls assign `__orig_class__` to
-what they return. Calling `__init__` of what is there is ALONE, unless it is `super().__init__`. An object
-that equals and hashes like another can sit in a module's cache and be taken for it: so a program that makes
-classes must not come near modules that cache by values (`re`, `strptime`; `typing` caches nothing here, see
-`uncached`), and one that uses `type` (which makes classes that lie about themselves) not near those that
-cache by classes (`collections.abc`) or set attributes for them (`copy`). Unknown means ALONE.
+what they return. Calling `__init__` of what is there is not shared beside an import. An object that equals
+and hashes like another can sit in a module's cache and be taken for it: so a program that makes classes must
+not come near modules that cache by values (`re`, `strptime`; `typing` caches nothing here, see `uncached`),
+and one that uses `type` (which makes classes that lie about themselves) not near those that cache by classes
+(`collections.abc`) or set attributes for them (`copy`). Unknown means ALONE.
 
 Source: CPython's `dis` and `inspect` documentation; opcodes are looked up by name, so that one list serves
 Python 3.11 to 3.14.
@@ -42,8 +42,10 @@ from pipeline.sandbox.inside.keeping import looks_as_if_it_kept
 from pipeline.sandbox.inside.names import (
     ASSIGNS_ATTRIBUTE,
     INITIALIZES,
+    MAKES_CLASSES,
     all_names,
     assigned_attributes,
+    assigns_module,
     nested,
     opcodes,
     pattern_names,
@@ -74,7 +76,6 @@ _IMPORTS = opcodes("IMPORT_NAME")
 _JUMPS = frozenset(opcode.hasjrel) | frozenset(opcode.hasjabs)
 # `except*` makes an ExceptionGroup, which is a class that can be changed.
 _PATTERNS = opcodes("MATCH_CLASS CHECK_EG_MATCH")
-_MAKES_CLASSES = opcodes("LOAD_BUILD_CLASS")
 _DELETES_ATTRIBUTE = opcodes("DELETE_ATTR")
 _ASSIGNS_GLOBAL = opcodes("STORE_GLOBAL DELETE_GLOBAL")
 _ASSIGNS_NAME = _ASSIGNS_GLOBAL | opcodes("STORE_NAME DELETE_NAME")
@@ -92,7 +93,7 @@ _DEFINES = opcodes("""
 _DEFINES_BYTES = bytes(sorted(_DEFINES))
 # Opcodes that tell the scan nothing.
 _DULL_BYTES = bytes(
-    set(range(256)) - (_IMPORTS | _PATTERNS | _MAKES_CLASSES | ASSIGNS_ATTRIBUTE | _ASSIGNS_NAME)
+    set(range(256)) - (_IMPORTS | _PATTERNS | MAKES_CLASSES | ASSIGNS_ATTRIBUTE | _ASSIGNS_NAME)
 )
 
 
@@ -147,7 +148,7 @@ class Scan:
         self.caching_by_class = CACHING_BY_CLASS | {
             name for name, value in vars(typing).items() if _is_abstract(value)
         }
-        self.keeping = KEEPING | KEEPING_MODULES | _changeable() | {INITIALIZES}
+        self.keeping = KEEPING | KEEPING_MODULES | _changeable()
         self.watch = Watch()
         self.loaded = frozenset(name for name in sys.modules if name[:1] != "_")
         self.closed_with_imports = self.closed | _closed_with_imports() | self.watch.unseen
@@ -160,19 +161,20 @@ class Scan:
         imports = is_check or bool(ops & _IMPORTS)
         assigned = assigned_attributes(nested(code)) if imports and ops & ASSIGNS_ATTRIBUTE else frozenset()
         undone = is_check or bool(ops & _DELETES_ATTRIBUTE) or any(name[:2] == "__" for name in assigned)
-        watchable = not (assigned and undone)
+        renames = bool(ops & ASSIGNS_ATTRIBUTE) and assigns_module(nested(code))
+        watchable = not (assigned and undone) and not renames
         if not watchable or self._reaches_out(names, ops, imports):
             if imports and (lost_by := self._lost_by(code)):
                 return Scanned(LOST, resets=False, makes_types=False, lost_by=lost_by)
             hidden = any(name[:1] == "_" and name not in OPEN_UNDERSCORED for name in names)
-            private = private_names(code) if hidden and not ops & _MAKES_CLASSES else set()
+            private = private_names(code) if hidden and not ops & MAKES_CLASSES else set()
             idle = idle_names(code, self.loaded, self.closed_with_imports) if imports else set()
             if not watchable or self._reaches_out(names - idle - private, ops, imports):
                 known = self.loaded | sys.stdlib_module_names
                 idle = idle_names(code, known) if imports else set()
                 keeps = looks_as_if_it_kept(code, names - idle - private, self.keeping)
                 return Scanned(ALONE if keeps else OWN, resets=True, makes_types=False)
-        makes_types = bool(ops & _MAKES_CLASSES) or not names.isdisjoint(TYPE)
+        makes_types = bool(ops & MAKES_CLASSES) or not names.isdisjoint(TYPE)
         if imports and not names.isdisjoint(TYPE):
             assigned |= {ASSIGNED_BY_GENERICS}
         resets = NEEDS_LIMIT_RESET in names or not names.isdisjoint(NEEDS_RESEED)
@@ -238,9 +240,11 @@ class Scan:
             return True
         if makes_types and not names.isdisjoint(SETTING_ATTRIBUTES):
             return True
-        if makes_types and ops & _MAKES_CLASSES and "typing" in names:
+        if makes_types and ops & MAKES_CLASSES and "typing" in names:
             return True
-        return bool(ops & _MAKES_CLASSES or makes_types) and not names.isdisjoint(CACHING_BY_VALUE)
+        # The flags of `re`, which take attributes, are made when they are asked for, and kept.
+        lies = bool(ops & MAKES_CLASSES or ops & ASSIGNS_ATTRIBUTE or makes_types)
+        return lies and not names.isdisjoint(CACHING_BY_VALUE)
 
 
 def _names_and_ops(code: types.CodeType) -> tuple[set[str], set[int]]:

@@ -13,7 +13,7 @@ import types
 from pipeline.sandbox.inside import check, layout, scan, transport
 from pipeline.sandbox.inside.answering import Loadable, run_fresh, run_once
 from pipeline.sandbox.inside.arena import Arena, cpu_clock, elapsed_clock
-from pipeline.sandbox.inside.calls import Column, SharedCalls, shared_calls
+from pipeline.sandbox.inside.calls import Column, shared_calls
 from pipeline.sandbox.inside.holder import Holder
 from pipeline.sandbox.inside.names import identity
 from pipeline.sandbox.inside.programs import (
@@ -50,7 +50,11 @@ def run_shared(jobs: list[JobRequest], arena: Arena, scanner: scan.Scan, max_byt
             for one, scanned in ready:
                 make_types = scanned.makes_types or checks_make_types
                 n_subclasses = scanner.watch.n_subclasses() if make_types else 0
-                _run_program(one, scanned, mine, arena, scanner.watch, max_bytes)
+                guard = Guard(job, one.program, scanned.assigned, scanner.watch, arena)
+                fresh, fixed = scanned.tier == scan.FRESH, scanned.tier == scan.ONCE
+                # Not in a function of their own: a program here has the recursion depth that a script has.
+                if fresh or not run_once(one, mine, arena, max_bytes, guard, fixed=fixed):
+                    run_fresh(one, mine, arena, max_bytes, guard, resets=scanned.resets)
                 for check_code in shared_checks:
                     if one.wanted is None or check_code[0] in one.wanted:
                         _run_check(one, scanned, check_code, arena, scanner.watch)
@@ -132,18 +136,6 @@ def _shared_checks(
         else:
             arena.put(job, layout.ANY_PROGRAM, column, layout.CALL_NEEDS_ALONE)
     return shared
-
-
-def _run_program(
-    one: Loadable, scanned: scan.Scanned, calls: SharedCalls, arena: Arena, watch: Watch, max_bytes: int
-) -> None:
-    """All calls of one program that passed the scan."""
-    guard = Guard(one.job, one.program, scanned.assigned, watch, arena)
-    if scanned.tier != scan.FRESH:
-        fixed = scanned.tier == scan.ONCE
-        if run_once(one, calls, arena, max_bytes, guard, fixed=fixed):
-            return
-    run_fresh(one, calls, arena, max_bytes, guard, resets=scanned.resets)
 
 
 def _run_check(

@@ -18,7 +18,7 @@ CLOSED_ATTRIBUTES = frozenset(
     no_type_check_decorator final runtime_checkable purge tzset settime clock_settime
     clock_settime_ns dataclass_transform type_check_only override SystemRandom Scanner template
     cached_property UserDict UserList UserString evaluate_forward_ref Formatter setstate Annotated
-    GenericAlias
+    GenericAlias abstractmethod
 """.split()
 )
 OPEN_IN_SYS = frozenset("maxsize maxunicode float_info int_info version_info byteorder exit".split())
@@ -45,7 +45,7 @@ OPEN_UNDERSCORED = frozenset(
     __call__ __bool__ __add__ __radd__ __iadd__ __sub__ __rsub__ __mul__ __rmul__ __truediv__
     __floordiv__ __mod__ __pow__ __neg__ __abs__ __and__ __or__ __xor__ __invert__ __lshift__
     __rshift__ __int__ __float__ __index__ __enter__ __exit__ __reversed__ __qualname__ __module__
-    __doc__ __static_attributes__ __firstlineno__ __all__ __author__ __version__ __slots__ __classcell__
+    __doc__ __static_attributes__ __firstlineno__ __all__ __author__ __version__ __classcell__
 """.split()
 )
 # Names that stand for a cache: modules, and functions of modules that have none otherwise.
@@ -70,7 +70,8 @@ KEEPING = frozenset(
     abort chdir fchdir umask tzset overload get_overloads clear_overloads __annotations__ __loader__
     __spec__ supports_dir_fd supports_effective_ids supports_fd supports_follow_symlinks pathconf_names
     confstr_names sysconf_names algorithms_available algorithms_guaranteed ESCAPE_DCT BACKSLASH
-    Annotated GenericAlias
+    Annotated GenericAlias kwlist softkwlist name2codepoint codepoint2name html5 entitydefs
+    unicode_whitespace_trans
     """.split()
 )
 KEEPS_NOTHING = frozenset(

@@ -189,6 +189,67 @@ KEEPS = {
                 math.n = 1
                 return 0
     """,
+    "in a class of a module, by another name": """
+        import json
+        encoder = json.JSONEncoder
+        def f():
+            try:
+                encoder.n += 1
+            except AttributeError:
+                encoder.n = 1
+            return encoder.n
+    """,
+    "in a class that was imported with all others": """
+        from json import *
+        def f():
+            try:
+                JSONEncoder.n += 1
+            except AttributeError:
+                JSONEncoder.n = 1
+            return JSONEncoder.n
+    """,
+    "in the list of keywords": """
+        import keyword
+        def f():
+            keyword.kwlist.append("kept")
+            return len(keyword.kwlist)
+    """,
+    "in a flag of re": """
+        import re
+        def f():
+            flag = re.A | re.M
+            try:
+                flag.n += 1
+            except AttributeError:
+                flag.n = 1
+            return flag.n
+    """,
+    "in the text of a module, by a method of its class": """
+        import math
+        class A(type(math)):
+            def set_up(self, *given):
+                super().__init__(*given)
+        def f():
+            A.set_up(A, math, "math", math.__doc__ + "x")
+            return math.__doc__[-9:]
+    """,
+    "in the module of a builtin function": """
+        def f():
+            len.__module__ += "x"
+            return len.__module__
+    """,
+    "in the list that deepcopy hands to the get of a memo": """
+        import copy
+        class Memo:
+            def get(self, key, default):
+                try:
+                    default.append(1)
+                except AttributeError:
+                    return 0
+                return len(default)
+        def f():
+            return copy.deepcopy(1, Memo())
+    """,
     "in the memory that answers come back in": """
         import gc
         def f():

@@ -229,6 +229,113 @@ REACHES = {
         "import math\ndef f(x):\n    math.pi = 3\n    while x > 1:\n        pass\n    return x\n",
         "import math\ndef f(x):\n    return math.pi\n",
     ),
+    "a property, by a method of a subclass that is called with that class": (
+        """
+        from fractions import Fraction
+        class A(property):
+            def set_up(self, *given):
+                super().__init__(*given)
+        A.set_up(A, Fraction.numerator, lambda self: 777)
+        def f(x):
+            return x
+    """,
+        FRACTIONS,
+    ),
+    "a property, by an __init__ that puts something else for self": (
+        """
+        from fractions import Fraction
+        class A(property):
+            def __init__(self, at, *given):
+                self = at
+                super().__init__(*given)
+        A(A, Fraction.numerator, lambda self: 777)
+        def f(x):
+            return x
+    """,
+        FRACTIONS,
+    ),
+    "the name of a class, by what sets up new types of typing": (
+        """
+        from collections import Counter
+        from typing import NewType
+        class A(NewType):
+            def set_up(self, *given):
+                super().__init__(*given)
+        A.set_up(A, Counter, "patched", int)
+        def f(x):
+            return x
+    """,
+        "from collections import Counter\ndef f(x):\n    return str(Counter([x]))\n",
+    ),
+    "a module, by a jump into the middle of super().__init__": (
+        f"""
+        import math
+        class A:
+            def g(self, x):
+                if x:
+                    {"; ".join(f"self.n{number}" for number in range(300))}
+                return (math or super()).__init__("math", "patched")
+        A().g(0)
+        def f(x):
+            return x
+    """,
+        "import math\ndef f(x):\n    return math.__doc__\n",
+    ),
+    "a flag of re, which is made once": (
+        "import re\ndef f(x):\n    (re.A | re.M).kept = x\n    return x\n",
+        "import re\ndef f(x):\n    return (re.A | re.M).kept\n",
+    ),
+    "the slots of a class, which are a dict": (
+        """
+        from statistics import NormalDist
+        def f(x):
+            NormalDist.__slots__[x] = 1
+            return x
+    """,
+        "from statistics import NormalDist\ndef f(x):\n    return len(NormalDist.__slots__)\n",
+    ),
+    "what deepcopy hands to the get of a memo": (
+        """
+        import copy
+        class Memo:
+            def get(self, key, default):
+                default.append(1)
+                return 1
+        def f(x):
+            return copy.deepcopy(x, Memo())
+    """,
+        """
+        import copy
+        class Memo:
+            def get(self, key, default):
+                return default == [1] or default == [1, 1]
+        def f(x):
+            return copy.deepcopy(x, Memo())
+    """,
+    ),
+    "a function, as an abstract method": (
+        """
+        from heapq import merge
+        from typing import abstractmethod
+        def f(x):
+            abstractmethod(merge)
+            return x
+    """,
+        """
+        from collections.abc import Sized
+        from heapq import merge
+        class A(Sized):
+            own = merge
+            def __len__(self):
+                return 1
+        def f(x):
+            return len(A())
+    """,
+    ),
+    "the module of a builtin function": (
+        "def f(x):\n    len.__module__ = 'patched'\n    return x\n",
+        "def f(x):\n    return len.__module__\n",
+    ),
     "an abstract class, by way of random": (
         """
         import random
@@ -301,6 +408,19 @@ def test_the_name_of_an_exception_forges_no_answers(sandbox: Sandbox):
     assert answers == [["error", "error"], ["2", "pass"]]
 
 
+def test_a_class_that_a_check_hands_over_reaches_no_neighbour(sandbox: Sandbox):
+    takes = """
+        from fractions import Fraction
+        def f(x):
+            class A(x):
+                def set_up(self, *given):
+                    super().__init__(*given)
+            A.set_up(A, Fraction.numerator, lambda self: 777)
+    """
+    _, [verdict, _] = met(sandbox, [takes, FRACTIONS], (), ("assert f(5) == 5\n", "f(property)\n"))
+    assert verdict == "pass"
+
+
 def test_memory_that_a_list_was_promised_in_no_time_is_not_missing_next_door(sandbox: Sandbox):
     leaves_full = """
         class Long:
@@ -363,7 +483,7 @@ def test_instances_of_builtin_types_subclasses_are_opaque_whoever_shares_the_pro
     assert met(sandbox, [bytes_of_its_own, marked, false_tuple], ("f(1)",)) == 3 * [["opaque"]]
 
 
-def test_a_program_has_the_text_the_errors_and_the_values_that_it_has_alone(sandbox: Sandbox):
+def test_a_program_has_the_text_errors_values_and_depth_that_it_has_alone(sandbox: Sandbox):
     untold = "def f(x):\n    return __doc__\n"
     lies = """M = type("M", (type,), {"__hash__": lambda self: hash(ValueError), "__eq__": lambda *_: True})
 class E(Exception, metaclass=M):
@@ -372,7 +492,16 @@ def f(x):
     raise E
 """
     made_from_bytes = "class B(type(b'')):\n    pass\ndef f(x):\n    return [B(b'x')]\n"
-    programs = tuple(Program(code, code) for code in (untold, lies, made_from_bytes))
+    how_deep = """def d(n):
+    return d(n - 1) if n else 0
+def f(x):
+    for n in range(900, 1100):
+        try:
+            d(n)
+        except RecursionError:
+            return n
+"""
+    programs = tuple(Program(code, code) for code in (untold, lies, made_from_bytes, how_deep))
     job = Job("job", "f", programs, (Call("call", "f(1)"),))
     [beside], [alone] = (list(sandbox.execute([job], share=share)) for share in (True, False))
     assert beside.seen == alone.seen
