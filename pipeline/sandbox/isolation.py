@@ -104,6 +104,7 @@ def _config(python: Interpreter, purpose: Purpose) -> dict[str, Any]:
         "listable": sorted({os.path.dirname(package) for package in packages}),
         "writable": ["/dev/null"],
         "proc": purpose.worker,
+        "scans": not purpose.worker,
         "limits": {
             "AS": PYTHON_BYTES + purpose.memory_bytes,
             "STACK": STACK_BYTES,

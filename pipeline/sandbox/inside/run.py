@@ -152,12 +152,10 @@ def run_worker(source: str, payload: bytes, arena: Arena) -> None:
     arena.flush()
 
 
-def serve(request: bytes, arena: Arena, scanner: scan.Scan) -> None:
-    """Do what the request asks."""
+def serve(request: bytes, arena: Arena, scanner: scan.Scan | None) -> None:
+    """Do what the request asks; scanner: for programs or expressions that share this process."""
     mode, max_bytes, body = marshal.loads(request)
-    if mode == SHARED:
-        run_shared(body, arena, scanner, max_bytes)
-    elif mode == ALONE:
+    if mode == ALONE:
         run_alone(body[0], arena, max_bytes)
     elif mode == OWN:
         run_own(body[0], arena, max_bytes)
@@ -165,5 +163,7 @@ def serve(request: bytes, arena: Arena, scanner: scan.Scan) -> None:
         source, payload = body
         run_worker(source, payload, arena)
     else:
-        run_expressions(body, arena, scanner, max_bytes)
+        assert scanner is not None, "what shares a process must be scanned"
+        share = run_shared if mode == SHARED else run_expressions
+        share(body, arena, scanner, max_bytes)
     arena.words[layout.STATE] = layout.DONE

@@ -41,7 +41,7 @@ def main() -> None:
     os.close(request_fd)
     os.close(arena_fd)
     note, prepare_child = _confine(config)
-    scanner = scan.Scan()
+    scanner = scan.Scan() if config["scans"] else None
     sys.path[:] = [path for path in sys.path if path != config["root"]] + config["listable"]
     _settle_down()
     os.write(reports, layout.READY + note.encode() + b"\n")
