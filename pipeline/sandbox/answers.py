@@ -5,6 +5,7 @@ import struct
 from pipeline.sandbox import statuses, values
 from pipeline.sandbox.inside import layout, parse
 from pipeline.sandbox.jobs import Seen
+from pipeline.sandbox.params import MAX_VALUE_BYTES
 from pipeline.sandbox.zygote import Outcome
 
 STATUS_OF_KIND = {
@@ -19,6 +20,7 @@ STATUS_OF_KIND = {
     layout.PASSED: statuses.PASS,
     layout.FAILED: statuses.FAIL,
 }
+MAX_NAME_BYTES = 1000  # of an exception's class, which a child cuts at 100 characters
 SIGKILL, SIGSYS, SIGXCPU = 9, 31, 24
 
 
@@ -28,6 +30,8 @@ Known = dict[bytes | tuple[int, bytes], Seen]
 
 def seen_of_frame(kind: int, payload: bytes, known: Known) -> Seen:
     """What a frame of one of the kinds in STATUS_OF_KIND says; `known` remembers what was read before."""
+    if len(payload) > (MAX_VALUE_BYTES if kind == layout.PLAIN else MAX_NAME_BYTES):
+        return Seen(statuses.LARGE)  # written by the program itself: it takes a hundred times as much to read
     key = payload if kind == layout.PLAIN else (kind, payload)
     return known.get(key) or known.setdefault(key, _read(kind, payload))
 

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from pipeline.params import Section
 
+MAX_VALUE_BYTES = 1 << 22
 Isolation = Literal["auto", "namespaces", "landlock", "none"]
 
 
@@ -31,4 +32,4 @@ class SandboxParams(Section):
     max_call_cpu_s: float = Field(gt=0)
     sleep_wall_s: float = Field(gt=0)
     abandon_after: int = Field(ge=1)
-    max_value_bytes: int = Field(ge=1024, le=1 << 22)
+    max_value_bytes: int = Field(ge=1024, le=MAX_VALUE_BYTES)

@@ -125,6 +125,8 @@ def direct(holder: Holder) -> Ask:
 
     def inward(value: Any) -> Any:
         if type(value) is Remote:
+            if value._ask is not ask:  # made by the check, for the program's namespace or whatever it likes
+                raise NotPlain
             return holder.objects[value._handle]
         if is_leaf(value) or _is_fixed(value):
             return value
@@ -140,8 +142,8 @@ def direct(holder: Holder) -> Ask:
             sent, named = [outward(item) for item in arguments], {n: outward(i) for n, i in named.items()}
             try:
                 return inward(function(*sent, **named))
-            except (SystemExit, MemoryError):
-                raise
+            except (SystemExit, MemoryError) as error:
+                raise exceptions.ending(error) from None
             except NotPlain:  # a class that the program must not see: it could change it
                 stuck.append(True)
                 told = "builtins", "TypeError", ("not plain",)

@@ -19,6 +19,7 @@ Description = tuple[str, str, tuple[Any, ...]]
 _mro = type.__dict__["__mro__"].__get__
 _module = type.__dict__["__module__"].__get__
 _name = type.__dict__["__name__"].__get__
+_code = SystemExit.__dict__["code"].__get__
 _arguments = BaseException.__dict__["args"].__get__
 
 
@@ -39,6 +40,14 @@ def described(error: BaseException, *, builtin_only: bool = False) -> Descriptio
     except BaseException:
         text = ""
     return _module(kind), _name(kind), (text,)
+
+
+def ending(error: SystemExit | MemoryError) -> BaseException:
+    """An exception that ends both sides, with nothing of the side that it comes from but a plain code."""
+    if not isinstance(error, SystemExit):
+        return MemoryError()
+    code = _code(error)
+    return SystemExit(code if type(type(code)) is type and type(code) in (int, str, type(None)) else 1)
 
 
 def made(description: Any) -> Exception | None:

@@ -58,8 +58,10 @@ class Holder:
             return self._do(verb, self.objects[handle], detail, arguments)
         except StopIteration:
             return STOP, None, []
-        except (NotPlain, SystemExit, MemoryError):
+        except NotPlain:
             raise
+        except (SystemExit, MemoryError) as error:
+            raise exceptions.ending(error) from None
         except BaseException as error:
             return RAISED, exceptions.described(error), []
 

@@ -25,6 +25,7 @@ def opcodes(names: str) -> frozenset[int]:
 GLOBALS = opcodes("""
     LOAD_NAME STORE_NAME DELETE_NAME LOAD_GLOBAL STORE_GLOBAL DELETE_GLOBAL LOAD_FROM_DICT_OR_GLOBALS
 """)
+_IMPORT_NAME, _EXTENDED_ARG = opcode.opmap["IMPORT_NAME"], opcode.opmap["EXTENDED_ARG"]
 ASSIGNS_ATTRIBUTE = opcodes("STORE_ATTR DELETE_ATTR")
 MAKES_CLASSES = opcodes("LOAD_BUILD_CLASS")
 
@@ -66,6 +67,22 @@ def assigns_module(parts: list[types.CodeType]) -> bool:
         "__module__" in part.co_names and not ASSIGNS_ATTRIBUTE.isdisjoint(part.co_code[::2])
         for part in parts
     )
+
+
+def imported_modules(parts: list[types.CodeType]) -> set[str]:
+    """The modules that are imported, as they are written."""
+    found: set[str] = set()
+    for part in parts:
+        ops, arguments = part.co_code[::2], part.co_code[1::2]
+        at = ops.find(_IMPORT_NAME)
+        while at >= 0:
+            number, byte = 0, at
+            while byte == at or (byte >= 0 and ops[byte] == _EXTENDED_ARG):
+                number |= arguments[byte] << 8 * (at - byte)
+                byte -= 1
+            found.add(part.co_names[number])
+            at = ops.find(_IMPORT_NAME, at + 1)
+    return found
 
 
 def assigned_attributes(parts: list[types.CodeType]) -> frozenset[str]:

@@ -41,7 +41,17 @@ def _pairs(kind: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return build
 
 
+def _items(kind: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def build(content: Any) -> Any:
+        _guard_hashes(content)
+        return kind(content)
+
+    return build
+
+
 _WRAPPED: dict[str, Callable[[Any], Any]] = {
+    "set": _items(set),
+    "frozenset": _items(frozenset),
     "dict": _pairs(dict),
     "OrderedDict": _pairs(collections.OrderedDict),
     "Counter": _pairs(lambda pairs: collections.Counter(dict(pairs))),

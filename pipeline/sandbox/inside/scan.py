@@ -46,6 +46,7 @@ from pipeline.sandbox.inside.names import (
     all_names,
     assigned_attributes,
     assigns_module,
+    imported_modules,
     nested,
     opcodes,
     pattern_names,
@@ -160,19 +161,18 @@ class Scan:
         names, ops = _names_and_ops(code)
         imports = is_check or bool(ops & _IMPORTS)
         assigned = assigned_attributes(nested(code)) if imports and ops & ASSIGNS_ATTRIBUTE else frozenset()
-        undone = is_check or bool(ops & _DELETES_ATTRIBUTE) or any(name[:2] == "__" for name in assigned)
-        renames = bool(ops & ASSIGNS_ATTRIBUTE) and assigns_module(nested(code))
-        watchable = not (assigned and undone) and not renames
-        if not watchable or self._reaches_out(names, ops, imports):
+        unlisted = bool(ops & _IMPORTS) and self._imports_unlisted(code)
+        apart = unlisted or _cannot_be_watched(code, assigned, ops, is_check=is_check)
+        if apart or self._reaches_out(names, ops, imports):
             if imports and (lost_by := self._lost_by(code)):
                 return Scanned(LOST, resets=False, makes_types=False, lost_by=lost_by)
             hidden = any(name[:1] == "_" and name not in OPEN_UNDERSCORED for name in names)
             private = private_names(code) if hidden and not ops & MAKES_CLASSES else set()
             idle = idle_names(code, self.loaded, self.closed_with_imports) if imports else set()
-            if not watchable or self._reaches_out(names - idle - private, ops, imports):
+            if apart or self._reaches_out(names - idle - private, ops, imports):
                 known = self.loaded | sys.stdlib_module_names
                 idle = idle_names(code, known) if imports else set()
-                keeps = looks_as_if_it_kept(code, names - idle - private, self.keeping)
+                keeps = unlisted or looks_as_if_it_kept(code, names - idle - private, self.keeping)
                 return Scanned(ALONE if keeps else OWN, resets=True, makes_types=False)
         makes_types = bool(ops & MAKES_CLASSES) or not names.isdisjoint(TYPE)
         if imports and not names.isdisjoint(TYPE):
@@ -206,6 +206,12 @@ class Scan:
             if step.opname in ("LOAD_CONST", "LOAD_SMALL_INT"):
                 level, loaded = loaded, step.argval
         return ""
+
+    def _imports_unlisted(self, code: types.CodeType) -> bool:
+        """Whether it imports what is there, and neither open nor closed by its name: `test`, or a package."""
+        roots = {name.partition(".")[0] for name in imported_modules(nested(code))}
+        roots -= OPEN_MODULES | self.closed_with_imports
+        return not all(name and self._is_missing(name) for name in roots)
 
     def _is_missing(self, name: str) -> bool:
         if name not in self.found:
@@ -253,6 +259,15 @@ def _names_and_ops(code: types.CodeType) -> tuple[set[str], set[int]]:
     found = set(b"".join([part.co_code[::2] for part in parts]).translate(None, _DULL_BYTES))
     names = all_names(parts)
     return (names | pattern_names(parts) if found & _PATTERNS else names), found
+
+
+def _cannot_be_watched(
+    code: types.CodeType, assigned: frozenset[str], ops: set[int], *, is_check: bool
+) -> bool:
+    """Whether it assigns attributes where `watch` does not see it, or so that it could be undone."""
+    undone = is_check or bool(ops & _DELETES_ATTRIBUTE) or any(name[:2] == "__" for name in assigned)
+    renames = bool(ops & ASSIGNS_ATTRIBUTE) and assigns_module(nested(code))
+    return renames or bool(assigned and undone)
 
 
 def _is_abstract(value: object) -> bool:

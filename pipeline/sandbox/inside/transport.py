@@ -62,6 +62,10 @@ def careful(value: object, max_bytes: int) -> tuple[int, bytes]:
         return NOT_PLAIN, b""
     except (ValueError, RecursionError):
         return TOO_LARGE, b""
+    except MemoryError:
+        raise MemoryError from None  # and none of the value's own
+    except BaseException:  # of the value's own code, such as the text of a fraction of its own numbers
+        return NOT_PLAIN, b""
     return (PLAIN, raw) if len(raw) <= max_bytes else (TOO_LARGE, b"")
 
 

@@ -8,8 +8,13 @@ import __future__
 
 import copy
 import gc
+import os
 import types
 import typing
+
+from pipeline.sandbox.inside import layout
+
+_deepcopy = copy.deepcopy
 
 
 def close_copy() -> None:
@@ -21,6 +26,26 @@ def close_copy() -> None:
     copy.deepcopy.__defaults__ = (None, ...)
     features = {type(getattr(__future__, name)) for name in __future__.all_feature_names}
     copy._deepcopy_dispatch.update(dict.fromkeys(features, copy._deepcopy_atomic))  # type: ignore[attr-defined]
+
+
+def forbid_memo() -> None:
+    """Have `copy.deepcopy` end a shared child where it is handed a `memo`: the program then runs alone.
+
+    By what a memo holds a program says what is found in place of the parts of an object, and so calls what
+    copies are made by (`getattr`, with any name; `setattr` by an object's state).
+    """
+    copy.deepcopy = _deepcopy_without_memo  # type: ignore[assignment]
+
+
+def _deepcopy_without_memo(x: object, *memo: object, **named: object) -> object:
+    if memo or named:
+        os._exit(layout.EXIT_MEMO)
+    return _deepcopy(x)
+
+
+_deepcopy_without_memo.__name__ = _deepcopy_without_memo.__qualname__ = "deepcopy"
+_deepcopy_without_memo.__module__ = "copy"
+_deepcopy_without_memo.__doc__ = _deepcopy.__doc__
 
 
 def uncache_typing() -> None:

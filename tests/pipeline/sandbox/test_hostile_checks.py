@@ -160,3 +160,41 @@ arena.flush()
     checks = tuple(forged.format(kind=kind) for kind in (0, 6, 7, 255))
     [row] = met(sandbox, ["def f(x):\n    return x\n"], (), checks)
     assert set(row) <= set(VERDICTS)
+
+
+LIES = """
+from fractions import Fraction
+class Says(str):
+    def __eq__(self, other):
+        return True
+class Liar(LookupError):
+    def __str__(self):
+        return Says("x")
+class Raises:
+    def __eq__(self, other):
+        return True
+    def __str__(self):
+        raise Liar("x")
+class Number(int):
+    numerator = Raises()
+    denominator = 1
+def f(x):
+    x.append(Fraction(Number(3)))
+def g(x):
+    raise ValueError(Fraction(Number(3)))
+def h(x):
+    raise SystemExit(Says("x"))
+"""
+
+
+@pytest.mark.parametrize("call", ["f([1])", "g(1)", "h(1)"])
+def test_no_exception_of_a_programs_own_class_reaches_a_check(call: str, sandbox: Sandbox):
+    check = f"""
+try:
+    {call}
+except (LookupError, SystemExit) as error:
+    assert str(error) == "negative" or error.args[0] == 2
+else:
+    assert False
+"""
+    assert met(sandbox, [LIES], (), (check,))[0] != ["pass"]

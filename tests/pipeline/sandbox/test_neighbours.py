@@ -520,3 +520,82 @@ def test_dicts_come_back_as_deep_and_in_the_order_that_they_are(sandbox: Sandbox
     [one], [other], [last] = met(sandbox, [deep, own, moved], ("f(1)",))
     assert one == other != "large"
     assert last == repr(OrderedDict(b=2, a=1))
+
+
+CHANGES_WHAT_ALL_SHARE = {
+    "by the memo of a deep copy, which says what getattr is called with": (
+        """
+        import copy
+        def get(thing, name):
+            return copy.deepcopy(str.join, {id(str): thing, id("join"): name})
+        def f(x):
+            get(f, "__globals__")["__builtins__"].divmod = lambda *_: 666
+        """,
+        "def f(x):\n    return divmod(x, 1)\n",
+        "(1, 0)",
+    ),
+    "by super, after saying what class it is in": (
+        """
+        from typing import AnyStr, TypeVar
+        class A:
+            def m(self):
+                nonlocal __class__
+                __class__ = TypeVar
+                self = AnyStr
+                super().__init__(None, True, False)
+        def f(x):
+            A().m()
+        """,
+        "from typing import AnyStr\ndef f(x):\n    return repr(AnyStr)\n",
+        "'~AnyStr'",
+    ),
+    "by calling a module an abstract method": (
+        "import math\nfrom typing import abstractmethod\ndef f(x):\n    abstractmethod(math)\n",
+        "import math\ndef f(x):\n    return hasattr(math, '__isabstractmethod__')\n",
+        "False",
+    ),
+    "by a module of the library that nobody listed": (
+        "from test import re_tests\ndef f(x):\n    re_tests.tests.clear()\n",
+        "def f(x):\n    from test import re_tests\n    return len(re_tests.tests) > 1\n",
+        "True",
+    ),
+}
+
+
+@pytest.mark.parametrize("way", CHANGES_WHAT_ALL_SHARE)
+def test_no_program_changes_what_all_share(way: str, sandbox: Sandbox):
+    changes, honest, answer = CHANGES_WHAT_ALL_SHARE[way]
+    assert met(sandbox, [changes, honest], ("f(1)",)) == [["None"], [answer]]
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        "made = type(held())\nassert run(made(None, 0)) == 1\n",
+        "import math\ndef told():\n    raise SystemExit(math)\nassert run(told) == 1\n",
+    ],
+)
+def test_no_check_hands_a_program_what_all_share(check: str, sandbox: Sandbox):
+    changes = """
+        def held():
+            return lambda: 1
+        def run(given):
+            try:
+                given["__builtins__"].divmod = lambda *_: 666
+            except TypeError:
+                pass
+            try:
+                given()
+            except SystemExit as error:
+                error.args[0].tau = 666
+            return 1
+        def f(x):
+            return x
+    """
+    honest = (
+        "def held():\n    return lambda: 1\ndef run(given):\n    return 1\n"
+        "def f(x):\n    import math\n    return divmod(x, 1), math.tau < 7\n"
+    )
+    answers = met(sandbox, [changes, honest], ("f(1)",), (check, "assert f(1) == ((1, 0), True)"))
+    assert answers[1][0] == "((1, 0), True)"
+    assert answers[1][-1] == "pass"

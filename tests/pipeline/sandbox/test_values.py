@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.sandbox.answers import seen_of_frame
 from pipeline.sandbox.inside import layout, parse, transport
 from pipeline.sandbox.values import canonical, digest, equal, shown
 
@@ -200,6 +201,8 @@ def test_equal_digests_mean_equal_values_of_equal_types():
         (collections.Counter(a=1, b=0), collections.Counter(a=1), True),
         (collections.Counter(a=1, b=0), {"a": 1}, False),
         (decimal.Decimal("1.50"), decimal.Decimal("1.5"), True),
+        (decimal.Decimal("1E+30"), 10**30, True),
+        (1 << 2_000_000, decimal.Decimal("1.5"), False),  # seconds, if Python compared them
     ],
 )
 def test_equal_is_pythons_own_rule_with_a_tolerance_for_floats(
@@ -230,3 +233,15 @@ def test_a_reader_sees_at_most_200_characters():
     assert len(shown("x" * 1000, 1005)) == 200
     assert "int" in shown(10**5000, 2500)
     assert "50000" in shown([0] * 50_000, 250_005)
+
+
+def test_sets_within_sets_take_no_longer_than_they_are_deep():
+    nested = parse.parse(b">\1\0\0\0" * 80 + b"N")
+    assert parse.parse(canonical(nested), 300) == nested
+    assert canonical({1, frozenset({2})}) != canonical(frozenset({1, frozenset({2})}))
+
+
+def test_more_bytes_than_any_value_may_have_are_not_read():
+    long = b"u" + (5 << 20).to_bytes(4, "little") + b"a" * (5 << 20)
+    assert seen_of_frame(layout.PLAIN, long, {}).status == "large"
+    assert seen_of_frame(layout.RAISED, b"E" * 1_000_000, {}).repr is None
