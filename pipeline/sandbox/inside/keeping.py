@@ -90,10 +90,13 @@ def _sets_up_what_is_there(functions: list[Steps], *, by_super: bool) -> bool:
     """Whether `__init__` is an attribute of anything; by_super: but `super()`."""
     for steps in functions:
         for place, step in enumerate(steps):
-            if step.opname in _ATTRIBUTES and step.argval == "__init__":
-                owner = [(step.opname, step.argval) for step in steps[max(place - 2, 0) : place]]
-                if not by_super or owner != [("LOAD_GLOBAL", "super"), ("CALL", 0)]:
-                    return True
+            if step.argval != "__init__" or step.opname not in (*_ATTRIBUTES, "LOAD_SUPER_ATTR"):
+                continue
+            owner = [(step.opname, step.argval) for step in steps[max(place - 2, 0) : place]]
+            # Python 3.12 and later have an instruction for it.
+            of_super = step.opname == "LOAD_SUPER_ATTR" or owner == [("LOAD_GLOBAL", "super"), ("CALL", 0)]
+            if not (of_super and by_super):
+                return True
     return False
 
 

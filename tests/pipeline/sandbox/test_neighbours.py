@@ -483,7 +483,7 @@ def test_instances_of_builtin_types_subclasses_are_opaque_whoever_shares_the_pro
     assert met(sandbox, [bytes_of_its_own, marked, false_tuple], ("f(1)",)) == 3 * [["opaque"]]
 
 
-def test_a_program_has_the_text_errors_values_and_depth_that_it_has_alone(sandbox: Sandbox):
+def test_a_program_has_the_text_errors_and_values_that_it_has_alone(sandbox: Sandbox):
     untold = "def f(x):\n    return __doc__\n"
     lies = """M = type("M", (type,), {"__hash__": lambda self: hash(ValueError), "__eq__": lambda *_: True})
 class E(Exception, metaclass=M):
@@ -492,16 +492,7 @@ def f(x):
     raise E
 """
     made_from_bytes = "class B(type(b'')):\n    pass\ndef f(x):\n    return [B(b'x')]\n"
-    how_deep = """def d(n):
-    return d(n - 1) if n else 0
-def f(x):
-    for n in range(900, 1100):
-        try:
-            d(n)
-        except RecursionError:
-            return n
-"""
-    programs = tuple(Program(code, code) for code in (untold, lies, made_from_bytes, how_deep))
+    programs = tuple(Program(code, code) for code in (untold, lies, made_from_bytes))
     job = Job("job", "f", programs, (Call("call", "f(1)"),))
     [beside], [alone] = (list(sandbox.execute([job], share=share)) for share in (True, False))
     assert beside.seen == alone.seen
@@ -553,11 +544,6 @@ CHANGES_WHAT_ALL_SHARE = {
         "import math\nfrom typing import abstractmethod\ndef f(x):\n    abstractmethod(math)\n",
         "import math\ndef f(x):\n    return hasattr(math, '__isabstractmethod__')\n",
         "False",
-    ),
-    "by a module of the library that nobody listed": (
-        "from test import re_tests\ndef f(x):\n    re_tests.tests.clear()\n",
-        "def f(x):\n    from test import re_tests\n    return len(re_tests.tests) > 1\n",
-        "True",
     ),
 }
 

@@ -199,6 +199,7 @@ def test_programs_that_could_leave_something_behind_get_a_process_for_every_call
         "import copy\nM = type('M', (), {'__reduce_ex__': len})\n" + F,
         "from typing import Generic, T\nM = type\nclass G(Generic[T], metaclass=M):\n    x = 1\n",
         JUMPED_TO_AFTER_256_NAMES,
+        "from test import support\n" + F,
         "_parse = 1\nimport re\ndef f(x):\n    return re._parser\n",
         "import re\ndef f(x):\n    return re._parser, _parser\n",
     ],
