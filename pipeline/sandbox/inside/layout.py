@@ -58,6 +58,6 @@ READY = b"ready\n"
 # How it ended: an exit code (>= 0), minus a signal, or one of these.
 OVER_CPU, OVER_WALL = -1001, -1002
 EXIT_MEMORY = 71  # the exit code of a split check's program for want of memory
-EXIT_MEMO = 73  # the exit code of a shared child whose program copies by a memo of its own
+EXIT_ABUSED = 73  # the exit code of a shared child whose program turns strings into access by the library
 EXIT_HUNG_UP = 72  # the exit code of a check whose program went away
 HUNG_UP = 1000  # the program of a split check ended itself with exit code 0

@@ -21,7 +21,7 @@ from pipeline.sandbox.inside.programs import (
     namespace,
     raised_beside_others,
 )
-from pipeline.sandbox.inside.uncached import forbid_memo
+from pipeline.sandbox.inside.uncached import forbid_ways_to_strings
 from pipeline.sandbox.inside.watch import Guard, Watch
 
 PROGRAMS_A_BATCH = 16
@@ -36,7 +36,7 @@ CheckCode = tuple[int, types.CodeType, set[str], scan.Scanned]
 
 def run_shared(jobs: list[JobRequest], arena: Arena, scanner: scan.Scan, max_bytes: int) -> None:
     """Run every program that may share; report the others."""
-    forbid_memo()
+    forbid_ways_to_strings()
     gc.disable()  # a neighbour's finalizers must not run, or be paid for, in somebody else's call
     # What a program leaves behind is never collected, and the next one may catch the MemoryError.
     room_bytes, looked_ns = _most_of_memory(), elapsed_clock()
@@ -168,7 +168,7 @@ def _run_check(
 
 def run_expressions(texts: list[str], arena: Arena, scanner: scan.Scan, max_bytes: int) -> None:
     """Evaluate expressions that need no program, each in an empty namespace."""
-    forbid_memo()
+    forbid_ways_to_strings()
     gc.disable()
     for index, text in enumerate(texts):
         now = arena.begin(0, 0, index)

@@ -1,4 +1,4 @@
-"""`typing` without its caches, and `copy` without what it would hand out.
+"""The library without its caches, and without what would hand out `getattr` or `type`.
 
 Caches hold what a program handed them and give it to the next one whose argument equals it; what falls out of
 them ends on the account of whoever fills them up. Nothing is as well hidden in them as a suspended generator.
@@ -6,15 +6,20 @@ them ends on the account of whoever fills them up. Nothing is as well hidden in 
 
 import __future__
 
+import collections
 import copy
+import fractions
 import gc
 import os
+import statistics
 import types
 import typing
+from collections.abc import Callable
+from typing import Any
 
 from pipeline.sandbox.inside import layout
 
-_deepcopy = copy.deepcopy
+_sharing: list[bool] = []
 
 
 def close_copy() -> None:
@@ -28,24 +33,50 @@ def close_copy() -> None:
     copy._deepcopy_dispatch.update(dict.fromkeys(features, copy._deepcopy_atomic))  # type: ignore[attr-defined]
 
 
-def forbid_memo() -> None:
-    """Have `copy.deepcopy` end a shared child where it is handed a `memo`: the program then runs alone.
+def close_ways_to_strings() -> None:
+    """Put before what turns strings into access what `forbid_ways_to_strings` may have look at its arguments.
 
+    To be called before a `Watch` is made, which has to know what all share.
     By what a memo holds a program says what is found in place of the parts of an object, and so calls what
-    copies are made by (`getattr`, with any name; `setattr` by an object's state).
+    `copy.deepcopy` makes copies by (`getattr`, with any name; `setattr` by an object's state). What calls the
+    class of what it is handed calls `type` if that is a class, or hands it out: with it, names need not be
+    written, and `copy.copy` does as a `__reduce_ex__` says that the scan did not see.
     """
-    copy.deepcopy = _deepcopy_without_memo  # type: ignore[assignment]
+    copy.deepcopy = _guarded(copy.deepcopy, lambda _, *memo, **named: bool(memo or named))
+    collections.Counter.copy = _guarded(collections.Counter.copy, _is_of_class)  # type: ignore[method-assign]
+    chain: Any = collections.ChainMap
+    chain.copy = chain.__copy__ = _guarded(chain.copy, _is_of_class)
+    chain.new_child = _guarded(chain.new_child, _is_of_class)
+    chain.parents = property(_guarded(chain.parents.fget, _is_of_class), doc=chain.parents.__doc__)
+    library: Any = statistics
+    library._coerce = _guarded(library._coerce, lambda *kinds: any(issubclass(kind, type) for kind in kinds))
 
 
-def _deepcopy_without_memo(x: object, *memo: object, **named: object) -> object:
-    if memo or named:
-        os._exit(layout.EXIT_MEMO)
-    return _deepcopy(x)
+def forbid_ways_to_strings() -> None:
+    """Have these end a shared child where they could be abused: what called them then runs alone."""
+    _sharing.append(True)
 
 
-_deepcopy_without_memo.__name__ = _deepcopy_without_memo.__qualname__ = "deepcopy"
-_deepcopy_without_memo.__module__ = "copy"
-_deepcopy_without_memo.__doc__ = _deepcopy.__doc__
+def _is_of_class(thing: object = None, *_: object, **named: object) -> bool:
+    return isinstance(thing, type) or "self" in named
+
+
+def _guarded(function: Callable[..., Any], is_abused: Callable[..., bool]) -> Callable[..., Any]:
+    def guarded(*given: Any, **named: Any) -> Any:
+        if _sharing and is_abused(*given, **named):
+            os._exit(layout.EXIT_ABUSED)
+        return function(*given, **named)
+
+    guarded.__name__, guarded.__qualname__ = function.__name__, function.__qualname__
+    guarded.__module__, guarded.__doc__ = function.__module__, function.__doc__
+    return guarded
+
+
+def uncache_fractions() -> None:
+    """Have `hash` of a fraction, which is cached by its parts since Python 3.12, ask no other's parts."""
+    library: Any = fractions
+    if hasattr(library, "_hash_algorithm"):
+        library._hash_algorithm = library._hash_algorithm.__wrapped__
 
 
 def uncache_typing() -> None:

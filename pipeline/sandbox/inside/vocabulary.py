@@ -51,7 +51,9 @@ OPEN_UNDERSCORED = frozenset(
 # Names that stand for a cache: modules, and functions of modules that have none otherwise.
 CACHING_BY_VALUE = frozenset("re string strptime".split())
 CACHING_BY_CLASS = frozenset(
-    "collections collections.abc decimal fractions functools random re statistics string strptime".split()
+    """
+    collections collections.abc Counter decimal fractions functools random re statistics string strptime
+    """.split()
 )
 # What sets attributes by name for classes that say how: `__reduce_ex__` of copy, `__call__` of a class of
 # generic classes (which `typing` tells what it was made from).

@@ -32,7 +32,7 @@ def main() -> None:
     for name in config["preload"]:
         __import__(name)
     # The path is known only now.
-    from pipeline.sandbox.inside import layout, run, scan  # noqa: PLC0415
+    from pipeline.sandbox.inside import layout, run  # noqa: PLC0415
     from pipeline.sandbox.inside.arena import Arena  # noqa: PLC0415
 
     orders, reports, request_fd, arena_fd = config["descriptors"]
@@ -41,7 +41,7 @@ def main() -> None:
     os.close(request_fd)
     os.close(arena_fd)
     note, prepare_child = _confine(config)
-    scanner = scan.Scan() if config["scans"] else None
+    scanner = _prepared_to_share() if config["scans"] else None
     sys.path[:] = [path for path in sys.path if path != config["root"]] + config["listable"]
     _settle_down()
     os.write(reports, layout.READY + note.encode() + b"\n")
@@ -120,12 +120,21 @@ def _confine(config: dict[str, Any]) -> tuple[str, Callable[[], None]]:
     return note, prepare_child
 
 
+def _prepared_to_share() -> Any:
+    """The scan, which decides who may share a child, of a library that hands out less than it does."""
+    from pipeline.sandbox.inside import scan, uncached  # noqa: PLC0415
+
+    uncached.close_copy()
+    uncached.close_ways_to_strings()
+    return scan.Scan()
+
+
 def _settle_down() -> None:
     """Become cheap to fork and the same for every child."""
-    from pipeline.sandbox.inside.uncached import close_copy, uncache_typing  # noqa: PLC0415
+    from pipeline.sandbox.inside import uncached  # noqa: PLC0415
 
-    close_copy()
-    uncache_typing()
+    uncached.uncache_fractions()
+    uncached.uncache_typing()
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     sys.setrecursionlimit(1000 + FRAMES_BELOW)

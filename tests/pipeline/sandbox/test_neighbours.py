@@ -513,7 +513,96 @@ def test_dicts_come_back_as_deep_and_in_the_order_that_they_are(sandbox: Sandbox
     assert last == repr(OrderedDict(b=2, a=1))
 
 
+PUTS = """
+def put(at, name, value):
+    reduce = lambda self, protocol: (lambda: at, (), (None, {name: value}))
+    copy.copy(made("E", (), {"__reduce_ex__": reduce})())
+def f(x):
+    put(math, "floor", lambda x: 777)
+"""
+HANDS_OUT_TYPE = {
+    "a copy of a counter": "from collections import Counter\nmade = Counter.copy(int)\n",
+    "a copy of a counter of typing": "from typing import Counter\nmade = Counter.copy(int)\n",
+    "a copy of a chain": """
+from collections import ChainMap
+class Name:
+    def copy(self):
+        return int
+class Chain:
+    maps = [Name()]
+made = ChainMap.copy(Chain)
+""",
+    "a child of a chain": """
+from collections import ChainMap
+class Chain:
+    maps = ()
+made = ChainMap.new_child(Chain, int)
+""",
+    "the parents of a chain": """
+from collections import ChainMap
+class Chain:
+    maps = [1, int]
+made = ChainMap.parents.fget(Chain)
+""",
+    "a mean of classes": """
+from collections.abc import Sized
+from statistics import mean
+class Ratio:
+    def __radd__(self, other):
+        return self
+    def is_finite(self):
+        return False
+    def __truediv__(self, n):
+        return Sized
+class A:
+    @classmethod
+    def as_integer_ratio(cls):
+        return Ratio(), None
+made = mean([A])
+""",
+}
+
+
+@pytest.mark.parametrize("way", HANDS_OUT_TYPE)
+def test_no_program_sets_attributes_by_a_type_that_the_library_hands_out(way: str, sandbox: Sandbox):
+    changes = "import copy\nimport math\n" + HANDS_OUT_TYPE[way] + PUTS
+    honest = "import math\ndef f(x):\n    return math.floor(x)\n"
+    assert met(sandbox, [changes, honest], ("f(1)",)) == [["None"], ["1"]]
+
+
 CHANGES_WHAT_ALL_SHARE = {
+    "by an attribute of what stands before copy.deepcopy": (
+        "import copy\ndef f(x):\n    copy.deepcopy.kept = x\n",
+        "import copy\ndef f(x):\n    return hasattr(copy.deepcopy, 'kept')\n",
+        "False",
+    ),
+    "by the hash of a fraction, which is kept by its numerator": (
+        """
+        from fractions import Fraction
+        class Liar(int):
+            def __hash__(self):
+                return 3
+            def __eq__(self, other):
+                raise SystemExit
+        class Number(int):
+            numerator = Liar(3)
+        def f(x):
+            hash(Fraction(Number(3)))
+        """,
+        "from fractions import Fraction\ndef f(x):\n    return hash(Fraction(3))\n",
+        "3",
+    ),
+    "by what typing's Counter asks of an abstract class, which remembers": (
+        """
+        from typing import Counter
+        M = type("M", (type,), {"__hash__": lambda self: hash(str), "__eq__": lambda *_: True})
+        E = M("E", (dict,), {})
+        def f(x):
+            Counter(E())
+        """,
+        "from collections import Counter\ndef f(x):\n    return Counter('abc')['a']\n",
+        "1",
+    ),
     "by the memo of a deep copy, which says what getattr is called with": (
         """
         import copy
