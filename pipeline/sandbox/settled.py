@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar, cast
 
 from pipeline.errors import SandboxError
+from pipeline.sandbox import statuses
 from pipeline.sandbox.answers import Known, read_many
 from pipeline.sandbox.inside import layout
 from pipeline.sandbox.jobs import Job, Result, Seen
@@ -66,7 +67,12 @@ class Progress:
         )
 
     def settle(self, program: int, call: int, seen: Seen, cpu_ns: int | None = None) -> None:
-        """Take what was seen, unless something was seen before; `call` may be WHOLE."""
+        """Take what was seen, unless something was seen before; `call` may be WHOLE.
+
+        Of a program as a whole no value is said: it would be a check's verdict.
+        """
+        if call == layout.WHOLE and seen.status not in statuses.VERDICTS:
+            seen = Seen(statuses.ERROR)
         calls = range(len(self.columns)) if call == layout.WHOLE else (call,)
         self._settle(program, calls, [seen] * len(calls), [cpu_ns] * len(calls))
 

@@ -15,14 +15,13 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from pipeline.sandbox.inside.parse import MAX_DEPTH, parse
+from pipeline.sandbox.inside.parse import DECIMAL, LONGEST_BITS, MAX_DEPTH, parse
 
 RELATIVE_TOLERANCE = 1e-9
 ABSOLUTE_TOLERANCE = 1e-12
 REPR_CHARS = 200
 DIGEST_BYTES = 10
 LONGEST_SHORTENED = 4_900  # characters of a Decimal
-LONGEST_BITS = 100_000  # of an int that is compared with a Decimal
 _NAN = float("nan")
 # How two canonical values begin that are unequal if their bytes are: texts, None, and small ints or booleans.
 _PLAINLY_UNEQUAL = frozenset(
@@ -109,6 +108,8 @@ def equal(actual: bytes, expected: bytes) -> bool:
         return True
     if actual[:1] + expected[:1] in _PLAINLY_UNEQUAL:
         return False
+    if _is_long_within(actual, expected) or _is_long_within(expected, actual):
+        return False
     try:
         return equal_values(_parsed(actual), _parsed(expected))
     except decimal.InvalidOperation:
@@ -142,6 +143,19 @@ def equal_values(actual: Any, expected: Any) -> bool:
 def _is_long_beside_decimal(number: Any, other: Any) -> bool:
     """Whether comparing would take seconds: a Decimal's digits are fewer, so they are hardly ever equal."""
     return type(other) is decimal.Decimal and type(number) is int and number.bit_length() > LONGEST_BITS
+
+
+def _is_long_within(one: bytes, other: bytes) -> bool:
+    """Whether one holds an int too long for any Decimal of the other: nothing else there equals it either."""
+    return 8 * len(one) > LONGEST_BITS and DECIMAL in other and _holds_long(_parsed(one))
+
+
+def _holds_long(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(_holds_long(key) or _holds_long(item) for key, item in value.items())
+    if isinstance(value, list | tuple | set | frozenset | collections.deque):
+        return any(map(_holds_long, value))
+    return type(value) is int and value.bit_length() > LONGEST_BITS
 
 
 def _equal_dicts(actual: dict[Any, Any], expected: dict[Any, Any]) -> bool:

@@ -141,7 +141,7 @@ def direct(holder: Holder) -> Ask:
         def call(*arguments: Any, **named: Any) -> Any:
             sent, named = [outward(item) for item in arguments], {n: outward(i) for n, i in named.items()}
             try:
-                return inward(function(*sent, **named))
+                return inward(exceptions.with_none_active(function, *sent, **named))
             except (SystemExit, MemoryError) as error:
                 raise exceptions.ending(error) from None
             except NotPlain:  # a class that the program must not see: it could change it
@@ -213,7 +213,7 @@ def verdict(code: types.CodeType, wanted: set[str], ask: Ask) -> tuple[int, byte
     try:
         for name in wanted:
             kind, content, _ = ask("global", 0, name, [])
-            if kind in (VALUE, OBJECT):
+            if kind != STOP:  # a program that cannot load raises here, where no check catches it
                 space[name] = _received(ask, kind, content)
         exec(code, space)
     except AssertionError:

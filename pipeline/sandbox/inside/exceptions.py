@@ -6,12 +6,15 @@ where it arrives.
 """
 
 import sys
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from pipeline.sandbox.inside import layout, parse, transport
 
 MAX_ARGUMENT_BYTES = 1 << 16
 MAX_TEXT_CHARS = 1000
+
+T = TypeVar("T")
 
 # Module and name of the class; arguments.
 Description = tuple[str, str, tuple[Any, ...]]
@@ -21,6 +24,15 @@ _module = type.__dict__["__module__"].__get__
 _name = type.__dict__["__name__"].__get__
 _code = SystemExit.__dict__["code"].__get__
 _arguments = BaseException.__dict__["args"].__get__
+
+
+def with_none_active(function: Callable[..., T], *arguments: Any, **named: Any) -> T:
+    """What the function returns; a bare `raise` in it finds none of the exceptions that the caller handles."""
+    try:
+        raise RuntimeError("No active exception to reraise")
+    except RuntimeError as nothing:
+        nothing.__context__ = None
+        return function(*arguments, **named)
 
 
 def described(error: BaseException, *, builtin_only: bool = False) -> Description:

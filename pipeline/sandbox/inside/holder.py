@@ -55,7 +55,7 @@ class Holder:
     def do(self, verb: str, handle: int, detail: Any, arguments: list[Any]) -> Reply:
         """One request of the check; exceptions of the program cross as `exceptions` says."""
         try:
-            return self._do(verb, self.objects[handle], detail, arguments)
+            return exceptions.with_none_active(self._do, verb, self.objects[handle], detail, arguments)
         except StopIteration:
             return STOP, None, []
         except NotPlain:

@@ -17,6 +17,8 @@ from typing import Any
 
 MAX_DEPTH = 100
 MAX_COLLISIONS = 64  # keys of one hash
+LONGEST_BITS = 100_000  # of an int beside a Decimal: as keys of one hash they are compared, in quadratic time
+DECIMAL = b"(\x03\0\0\0Su\x07\0\0\0Decimal"  # how one begins
 
 _INT = struct.Struct("<i")
 _UINT = struct.Struct("<I")
@@ -129,6 +131,8 @@ def _parse_text(raw: bytes, at: int, tag: int) -> tuple[Any, int]:
 def _parse_long(raw: bytes, at: int) -> tuple[int, int]:
     digits = _INT.unpack_from(raw, at)[0]
     count = abs(digits)
+    if 15 * count > LONGEST_BITS and DECIMAL in raw:
+        raise Malformed("a large int beside a Decimal")
     words = struct.unpack_from(f"<{count}H", raw, at + 4) if 2 * count <= len(raw) - at - 4 else ()
     if len(words) != count or (words and max(words) >= 1 << 15):
         raise Malformed("digits of a large int")

@@ -156,3 +156,13 @@ else:
 """
     applies = "def f(g, x):\n    return g(x)\ndef k(x):\n    return 2 * x\n"
     assert verdicts(sandbox, [applies], [check]) == [["pass"]]
+
+
+@pytest.mark.parametrize("head", PLACES.values(), ids=PLACES)
+def test_a_program_that_cannot_load_passes_no_check_that_expects_an_exception(sandbox: Sandbox, head: str):
+    check = "try:\n    f(None)\nexcept Exception:\n    pass\nelse:\n    assert False\n"
+    programs = [
+        f"{head}def f(x):\n    return x\nraise RuntimeError\n",
+        f"{head}def f(x):\n    raise TypeError\n",
+    ]
+    assert verdicts(sandbox, programs, [check]) == [["error"], ["pass"]]

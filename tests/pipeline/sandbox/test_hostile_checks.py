@@ -198,3 +198,62 @@ else:
     assert False
 """
     assert met(sandbox, [LIES], (), (check,))[0] != ["pass"]
+
+
+@pytest.mark.parametrize("kind", [0, 6, 7])
+def test_a_program_that_forges_an_answer_about_all_columns_gets_a_verdict_all_the_same(
+    kind: int, sandbox: Sandbox
+):
+    forges = f"""
+import gc
+import os
+[arena] = [thing for thing in gc.get_objects() if type(thing).__name__ == "Arena"]
+arena.put(arena.words[1] >> 40, arena.words[1] >> 20 & 0xFFFFF, 0xFFFFF, {kind}, 0, b"N")
+arena.flush()
+arena.words[3] = 1
+os._exit(0)
+"""
+    [[*_, verdict]] = met(sandbox, [forges], ("f(1)", "f(2)"), ("assert f(1) == 3",))
+    assert verdict in VERDICTS and verdict != "pass"
+
+
+BARE_RAISE = """
+class Says:
+    def __eq__(self, other):
+        return True
+def f(given):
+    try:
+        raise ValueError(Says())
+    except ValueError:
+        return given(1)
+def g(x):
+    try:
+        raise
+    except RuntimeError:
+        return 1
+    except ValueError as error:
+        error.args[0].tau = 666
+        return 1
+"""
+
+
+def test_a_bare_raise_hands_a_program_no_exception_of_its_check(sandbox: Sandbox):
+    check = "import math\ntry:\n    raise ValueError(math)\nexcept ValueError:\n    assert g(1) == 1\n"
+    honest = "def g(x):\n    return 1\ndef f(x):\n    import math\n    return math.tau < 7\n"
+    answers = met(sandbox, [BARE_RAISE, honest], (), (check, "assert f(1)"))
+    assert answers[0][0] == "pass"
+    assert answers[1] == ["pass", "pass"]
+
+
+def test_a_bare_raise_hands_a_check_no_exception_of_its_program(sandbox: Sandbox):
+    check = """
+def reraised(x):
+    try:
+        raise
+    except ValueError as error:
+        return error.args[0] == 2
+    except RuntimeError:
+        return False
+assert f(reraised)
+"""
+    assert met(sandbox, [BARE_RAISE], (), (check,)) == [["fail"]]

@@ -249,3 +249,13 @@ def test_more_bytes_than_any_value_may_have_are_not_read():
     long = b"u" + (5 << 20).to_bytes(4, "little") + b"a" * (5 << 20)
     assert seen_of_frame(layout.PLAIN, long, {}).status == "large"
     assert seen_of_frame(layout.RAISED, b"E" * 1_000_000, {}).repr is None
+
+
+def test_no_large_int_is_compared_with_a_decimal_of_its_hash():
+    long = 5 + (2**61 - 1) * (1 << 8_000_000)  # a minute and more, if Python compared them
+    five, many = decimal.Decimal(5), [1.5] * 2_000
+    for wrap in (lambda item: {item}, lambda item: {(item,): 1}, lambda item: [many, frozenset([item])]):
+        assert not equal(canonical(wrap(long)), canonical(wrap(five)))
+    assert equal(canonical([many, five]), canonical([many, 5]))
+    both = b"<\2\0\0\0" + canonical(five) + canonical(long)
+    assert seen_of_frame(layout.PLAIN, both, {}).status == "opaque"
