@@ -27,7 +27,7 @@ _arguments = BaseException.__dict__["args"].__get__
 
 
 def with_none_active(function: Callable[..., T], *arguments: Any, **named: Any) -> T:
-    """What the function returns; a bare `raise` in it finds none of the exceptions that the caller handles."""
+    """What the function returns; a bare `raise` in it finds no exception that the caller handles."""
     try:
         raise RuntimeError("No active exception to reraise")
     except RuntimeError as nothing:
