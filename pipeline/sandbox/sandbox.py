@@ -2,7 +2,7 @@
 
 import os
 import select
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -14,7 +14,7 @@ from pipeline.sandbox.expressions import EXPRESSIONS_A_CHILD, evaluate_group
 from pipeline.sandbox.inside import run
 from pipeline.sandbox.interpreter import Interpreter, interpreter
 from pipeline.sandbox.isolation import WAYS, Purpose, Way
-from pipeline.sandbox.jobs import Job, Result, WorkerResult
+from pipeline.sandbox.jobs import Call, Check, Job, Program, Result, WorkerResult
 from pipeline.sandbox.params import SandboxParams
 from pipeline.sandbox.schedule import run_group
 from pipeline.sandbox.zygote import Outcome, Request, Zygote
@@ -73,7 +73,7 @@ class Sandbox:
         Raises:
             SandboxError: the sandbox itself broke (never a verdict about a program).
         """
-        groups = _groups(iter(jobs))
+        groups = _groups(jobs, _job_size, PROGRAMS_A_GROUP)
         for results in self._converse(run_group(group, self.params, share=share) for group in groups):
             yield from results
 
@@ -85,7 +85,8 @@ class Sandbox:
         texts = list(expressions)
         distinct = list(dict.fromkeys(texts))
         value_of: dict[str, bytes | None] = {}
-        for found in self._converse(_labelled(chunk, self.params) for chunk in _chunks(distinct)):
+        chunks = _groups(distinct, _expression_size, EXPRESSIONS_A_CHILD)
+        for found in self._converse(_labelled(chunk, self.params) for chunk in chunks):
             value_of.update(found)
         return [value_of[text] for text in texts]
 
@@ -151,39 +152,36 @@ class Sandbox:
             return
 
 
-def _chunks(expressions: list[str]) -> Iterator[list[str]]:
-    """So many expressions or characters as a child is given at once."""
-    chunk: list[str] = []
-    characters = 0
-    for expression in expressions:
-        chunk.append(expression)
-        characters += len(expression)
-        if len(chunk) >= EXPRESSIONS_A_CHILD or characters >= CHARACTERS_A_GROUP:
-            yield chunk
-            chunk, characters = [], 0
-    if chunk:
-        yield chunk
-
-
 def _labelled(chunk: list[str], params: SandboxParams) -> Conversation[dict[str, bytes | None]]:
     found = yield from evaluate_group(chunk, params)
     return dict(zip(chunk, found, strict=True))
 
 
-def _groups(jobs: Iterator[Job]) -> Iterator[Sequence[Job]]:
-    """Jobs in groups of so many programs or characters: a fork is paid once a group."""
-    group: list[Job] = []
-    programs = characters = 0
-    for job in jobs:
-        group.append(job)
-        programs += len(job.programs)
-        characters += sum(len(program.code) for program in job.programs)
-        characters += sum(len(call.code) for call in job.calls) + sum(len(check.code) for check in job.checks)
-        if programs >= PROGRAMS_A_GROUP or characters >= CHARACTERS_A_GROUP:
+def _groups(items: Iterable[T], size: Callable[[T], tuple[int, int]], most: int) -> Iterator[list[T]]:
+    """Items in groups of `most` parts or CHARACTERS_A_GROUP characters: a fork is paid once a group.
+
+    size: (parts, characters) of an item.
+    """
+    group: list[T] = []
+    parts = characters = 0
+    for item in items:
+        group.append(item)
+        more = size(item)
+        parts, characters = parts + more[0], characters + more[1]
+        if parts >= most or characters >= CHARACTERS_A_GROUP:
             yield group
-            group, programs, characters = [], 0, 0
+            group, parts, characters = [], 0, 0
     if group:
         yield group
+
+
+def _job_size(job: Job) -> tuple[int, int]:
+    texts: list[Program | Call | Check] = [*job.programs, *job.calls, *job.checks]
+    return len(job.programs), sum(len(text.code) for text in texts)
+
+
+def _expression_size(expression: str) -> tuple[int, int]:
+    return 1, len(expression)
 
 
 def _worker_result(outcome: Outcome) -> WorkerResult:

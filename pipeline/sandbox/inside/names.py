@@ -43,15 +43,15 @@ def all_names(parts: list[types.CodeType]) -> set[str]:
     names: set[str] = set().union(*[part.co_names for part in parts])
     if "format" in names:
         names |= _formatted_names(parts)
-    if "__init__" in names and is_reached(parts, "__init__"):
+    if "__init__" in names and _is_reached(parts, "__init__"):
         names.add(INITIALIZES)
     for name in ("__annotations__", "__all__", "__slots__"):
-        if name in names and not is_reached(parts, name):
+        if name in names and not _is_reached(parts, name):
             names.discard(name)  # that of its own module or class
     return names
 
 
-def is_reached(parts: list[types.CodeType], name: str) -> bool:
+def _is_reached(parts: list[types.CodeType], name: str) -> bool:
     """Whether the name stands for an attribute anywhere."""
     return any(
         step.argval == name and step.opcode in dis.hasname and step.opcode not in GLOBALS

@@ -257,3 +257,50 @@ def reraised(x):
 assert f(reraised)
 """
     assert met(sandbox, [BARE_RAISE], (), (check,)) == [["fail"]]
+
+
+def test_a_class_that_a_check_hands_over_reaches_no_neighbour(sandbox: Sandbox):
+    takes = """
+        from fractions import Fraction
+        def f(x):
+            class A(x):
+                def set_up(self, *given):
+                    super().__init__(*given)
+            A.set_up(A, Fraction.numerator, lambda self: 777)
+    """
+    honest = "from fractions import Fraction\ndef f(x):\n    return Fraction(x, 3).numerator\n"
+    _, [verdict, _] = met(sandbox, [takes, honest], (), ("assert f(5) == 5\n", "f(property)\n"))
+    assert verdict == "pass"
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        "made = type(held())\nassert run(made(None, 0)) == 1\n",
+        "import math\ndef told():\n    raise SystemExit(math)\nassert run(told) == 1\n",
+    ],
+)
+def test_no_check_hands_a_program_what_all_share(check: str, sandbox: Sandbox):
+    changes = """
+        def held():
+            return lambda: 1
+        def run(given):
+            try:
+                given["__builtins__"].divmod = lambda *_: 666
+            except TypeError:
+                pass
+            try:
+                given()
+            except SystemExit as error:
+                error.args[0].tau = 666
+            return 1
+        def f(x):
+            return x
+    """
+    honest = (
+        "def held():\n    return lambda: 1\ndef run(given):\n    return 1\n"
+        "def f(x):\n    import math\n    return divmod(x, 1), math.tau < 7\n"
+    )
+    answers = met(sandbox, [changes, honest], ("f(1)",), (check, "assert f(1) == ((1, 0), True)"))
+    assert answers[1][0] == "((1, 0), True)"
+    assert answers[1][-1] == "pass"

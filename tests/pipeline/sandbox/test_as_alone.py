@@ -1,0 +1,44 @@
+"""A program that shares its process answers what it answers alone."""
+
+from collections import OrderedDict
+
+from pipeline.sandbox.jobs import Call, Job, Program
+from pipeline.sandbox.sandbox import Sandbox
+from tests.pipeline.sandbox.neighbours import met
+
+
+def test_instances_of_builtin_types_subclasses_are_opaque_whoever_shares_the_process(sandbox: Sandbox):
+    bytes_of_its_own = "class B(bytes):\n    pass\ndef f(x):\n    return B(b'x')\n"
+    marked = "def f(x):\n    return StopIteration, 'Decimal', '1'\n"
+    false_tuple = "class L:\n    __class__ = tuple\n    __eq__ = tuple.__eq__\ndef f(x):\n    return L()\n"
+    assert met(sandbox, [bytes_of_its_own, marked, false_tuple], ("f(1)",)) == 3 * [["opaque"]]
+
+
+def test_a_program_has_the_text_errors_and_values_that_it_has_alone(sandbox: Sandbox):
+    untold = "def f(x):\n    return __doc__\n"
+    lies = """M = type("M", (type,), {"__hash__": lambda self: hash(ValueError), "__eq__": lambda *_: True})
+class E(Exception, metaclass=M):
+    pass
+def f(x):
+    raise E
+"""
+    made_from_bytes = "class B(type(b'')):\n    pass\ndef f(x):\n    return [B(b'x')]\n"
+    programs = tuple(Program(code, code) for code in (untold, lies, made_from_bytes))
+    job = Job("job", "f", programs, (Call("call", "f(1)"),))
+    [beside], [alone] = (list(sandbox.execute([job], share=share)) for share in (True, False))
+    assert beside.seen == alone.seen
+
+
+def test_dicts_come_back_as_deep_and_in_the_order_that_they_are(sandbox: Sandbox):
+    deep = "def f(x):\n    d = {}\n    for _ in range(80):\n        d = {1: d}\n    return d\n"
+    own = "import os\nos.getcwd()\n" + deep
+    moved = """
+        from collections import OrderedDict
+        def f(x):
+            d = OrderedDict(a=1, b=2)
+            d.move_to_end("a")
+            return d
+    """
+    [one], [other], [last] = met(sandbox, [deep, own, moved], ("f(1)",))
+    assert one == other != "large"
+    assert last == repr(OrderedDict(b=2, a=1))
