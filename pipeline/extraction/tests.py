@@ -22,12 +22,12 @@ from pipeline.extraction.blocks import after_thinking, blocks, opens_fence
 from pipeline.extraction.definitions import (
     FORGOTTEN,
     FUNCTIONS,
-    IMPORTS,
     bound,
     definitions,
     unresolved,
     used,
 )
+from pipeline.extraction.dependence import asserts, needed, shows
 from pipeline.extraction.forms import (
     conjuncts,
     parametrized,
@@ -39,7 +39,7 @@ from pipeline.extraction.forms import (
     written_tests,
 )
 from pipeline.extraction.repairs import signature, starter_definitions
-from pipeline.extraction.rounds import moves_on, takes_from
+from pipeline.extraction.rounds import moves_on
 from pipeline.extraction.runners import is_subtest, plain_statement
 from pipeline.extraction.syntax import Piece, parsed, pieces
 from pipeline.tasks import Task
@@ -54,8 +54,6 @@ UNDEFINED_NAME = "undefined_name"  # it reads a name that nothing defines, so th
 LOSSES = (EMPTY, UNFINISHED_THINKING, NO_TEST, DOES_NOT_PARSE, NEEDS_FIXTURE, UNDEFINED_NAME)
 
 TABLE_NAME = re.compile(r"test|case|example|assert|check", re.IGNORECASE)
-COMPOUND = (ast.For, ast.While, ast.If, ast.With, ast.Try)
-PLAIN_TARGETS = (ast.Name, ast.Tuple, ast.List)
 ASSERT = re.compile(r"\bassert\b(?=[\s(])")
 
 
@@ -125,12 +123,12 @@ class _Reader:
                     | ast.AnnAssign(value=ast.List() | ast.Tuple() | ast.Dict() as table)
                 ) if _is_table(statement, body):
                     self._table(table)
-                case _ if _asserts(statement):
+                case _ if asserts(statement):
                     for single in conjuncts(statement):
                         self._take(context, single)
                         if moves_on(single, context, self.entry_point):
                             context.append(single)
-                case _ if not _shows(statement) and self.entry_point not in bound(statement):
+                case _ if not shows(statement) and self.entry_point not in bound(statement):
                     context.append(statement)
 
     def _plain(self, written: ast.stmt, context: Sequence[ast.stmt]) -> ast.stmt:
@@ -143,7 +141,7 @@ class _Reader:
         names = [argument.arg for argument in function.args.args if argument.arg not in ("self", "cls")]
         if function.name == self.entry_point:
             return
-        if not _asserts(function):
+        if not asserts(function):
             context.append(plain_statement(function, context))
         elif cases := parametrized(function, context):
             for case in cases:
@@ -157,7 +155,7 @@ class _Reader:
             self.losses[NEEDS_FIXTURE] += 1
 
     def _class(self, cls: ast.ClassDef, context: list[ast.stmt]) -> None:
-        if not _asserts(cls):
+        if not asserts(cls):
             if not any(isinstance(s, FUNCTIONS) and s.name == self.entry_point for s in cls.body):
                 context.append(cls)
             return
@@ -165,11 +163,11 @@ class _Reader:
         constants = [s for s in cls.body if isinstance(s, ast.Assign | ast.AnnAssign)]
         prepared = [s for m in methods if m.name in ("setUp", "setup_method", "setUpClass") for s in m.body]
         for method in methods:
-            if _asserts(method):
+            if asserts(method):
                 self._function(method, [*context, *constants, *prepared])
 
     def _loop(self, loop: ast.For, context: list[ast.stmt]) -> None:
-        if not _asserts(loop):
+        if not asserts(loop):
             context.append(loop)
             return
         bodies = repeated(loop, context)
@@ -212,7 +210,7 @@ class _Reader:
                 self.losses[DOES_NOT_PARSE] += 1
 
     def _take(self, context: Sequence[ast.stmt], test: ast.stmt) -> None:
-        module = ast.Module([*_needed(context, test), test], [])
+        module = ast.Module([*needed(context, test), test], [])
         try:
             text = ast.unparse(ast.fix_missing_locations(module))
         except (RecursionError, ValueError):
@@ -252,71 +250,9 @@ def _meant(example: doctest.Example) -> str:
     return f"assert ({source}) == ({want})" if want else source
 
 
-def _needed(context: Sequence[ast.stmt], test: ast.stmt) -> list[ast.stmt]:
-    """The statements of the context that the test depends on, in order."""
-    wanted, kept = used(test), list[ast.stmt]()
-    ours = {name for statement in context for name in bound(statement)}
-    for statement in reversed(context):
-        names = bound(statement)
-        touched = used(statement) & wanted & (ours if _asserts(statement) else wanted)
-        # Such as `items.append(3)`, alone or in a loop, which binds a name of its own.
-        acts = (isinstance(statement, COMPOUND) and _acts(statement)) or takes_from(statement, touched)
-        changes = touched and (not names or acts)
-        if not names & wanted and not changes:
-            continue
-        kept.insert(0, statement)
-        if isinstance(statement, ast.Assign) and all(
-            isinstance(target, ast.Name) for target in statement.targets
-        ):
-            wanted = wanted - names
-        wanted = wanted | (set() if isinstance(statement, IMPORTS) else used(statement))
-    return kept
-
-
 def _is_transparent(statement: ast.stmt) -> bool:
     """Whether it is `if __name__ == "__main__":` or unittest's `with self.subTest(...):`."""
     return is_subtest(statement) or (isinstance(statement, ast.If) and "__name__" in used(statement.test))
-
-
-def _asserts(node: ast.AST) -> bool:
-    """Whether something in it can fail as a test does."""
-    return any(
-        isinstance(child, ast.Assert)
-        or (isinstance(child, ast.Expr) and isinstance(child.value, ast.Compare))
-        or (isinstance(child, ast.Call) and _callee(child).startswith("assert"))
-        or (isinstance(child, ast.Call) and _callee(child) in ("raises", "AssertionError"))
-        for child in ast.walk(node)
-    )
-
-
-def _callee(call: ast.Call) -> str:
-    match call.func:
-        case ast.Name(id=name) | ast.Attribute(attr=name):
-            return name
-    return ""
-
-
-def _shows(statement: ast.stmt) -> bool:
-    """Whether it only prints or documents, or starts a test runner."""
-    match statement:
-        case ast.Expr(value=ast.Constant()):
-            return True
-        case ast.Expr(value=ast.Call() as call):
-            return _callee(call) in ("print", "main") or _callee(call).startswith("test")
-    return False
-
-
-def _acts(compound: ast.stmt) -> bool:
-    """Whether something in it may change an object: a call for nothing else, or an item that is assigned."""
-    for node in ast.walk(compound):
-        match node:
-            case ast.Expr(value=ast.Call()) if not _shows(node):
-                return True
-            case ast.AugAssign() | ast.Delete():
-                return True
-            case ast.Assign(targets=targets) if not all(isinstance(t, PLAIN_TARGETS) for t in targets):
-                return True
-    return False
 
 
 def _is_table(assignment: ast.Assign | ast.AnnAssign, body: Sequence[ast.stmt]) -> bool:

@@ -1,0 +1,72 @@
+"""What a test needs of the statements before it: those that bind its names or change its objects."""
+
+import ast
+from collections.abc import Sequence
+
+from pipeline.extraction.definitions import IMPORTS, bound, used
+from pipeline.extraction.rounds import takes_from
+
+COMPOUND = (ast.For, ast.While, ast.If, ast.With, ast.Try)
+PLAIN_TARGETS = (ast.Name, ast.Tuple, ast.List)
+
+
+def needed(context: Sequence[ast.stmt], test: ast.stmt) -> list[ast.stmt]:
+    """The statements of the context that the test depends on, in order."""
+    wanted, kept = used(test), list[ast.stmt]()
+    ours = {name for statement in context for name in bound(statement)}
+    for statement in reversed(context):
+        names = bound(statement)
+        touched = used(statement) & wanted & (ours if asserts(statement) else wanted)
+        # Such as `items.append(3)`, alone or in a loop, which binds a name of its own.
+        acts = (isinstance(statement, COMPOUND) and _acts(statement)) or takes_from(statement, touched)
+        changes = touched and (not names or acts)
+        if not names & wanted and not changes:
+            continue
+        kept.insert(0, statement)
+        if isinstance(statement, ast.Assign) and all(
+            isinstance(target, ast.Name) for target in statement.targets
+        ):
+            wanted = wanted - names
+        wanted = wanted | (set() if isinstance(statement, IMPORTS) else used(statement))
+    return kept
+
+
+def asserts(node: ast.AST) -> bool:
+    """Whether something in it can fail as a test does."""
+    return any(
+        isinstance(child, ast.Assert)
+        or (isinstance(child, ast.Expr) and isinstance(child.value, ast.Compare))
+        or (isinstance(child, ast.Call) and _callee(child).startswith("assert"))
+        or (isinstance(child, ast.Call) and _callee(child) in ("raises", "AssertionError"))
+        for child in ast.walk(node)
+    )
+
+
+def _callee(call: ast.Call) -> str:
+    match call.func:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+    return ""
+
+
+def shows(statement: ast.stmt) -> bool:
+    """Whether it only prints or documents, or starts a test runner."""
+    match statement:
+        case ast.Expr(value=ast.Constant()):
+            return True
+        case ast.Expr(value=ast.Call() as call):
+            return _callee(call) in ("print", "main") or _callee(call).startswith("test")
+    return False
+
+
+def _acts(compound: ast.stmt) -> bool:
+    """Whether something in it may change an object: a call for nothing else, or an item that is assigned."""
+    for node in ast.walk(compound):
+        match node:
+            case ast.Expr(value=ast.Call()) if not shows(node):
+                return True
+            case ast.AugAssign() | ast.Delete():
+                return True
+            case ast.Assign(targets=targets) if not all(isinstance(t, PLAIN_TARGETS) for t in targets):
+                return True
+    return False
