@@ -76,8 +76,11 @@ def fastest(of: Sequence[Axis], measure: Callable[[Settings], float]) -> tuple[d
 
 
 def warm_up(request: Request) -> Request:
-    """A short request of the same kind, which a server that knows conversations only answers as well."""
-    return replace(request, n=1, sampling=replace(request.sampling, max_tokens=4))
+    """A short request of the same kind, which a server that knows conversations only answers as well.
+
+    With all its completions: vLLM compiles the kernel that draws from eight or more when it first does.
+    """
+    return replace(request, sampling=replace(request.sampling, max_tokens=4))
 
 
 def tokens_per_s(params: EngineParams, asked: Sequence[Request]) -> float:

@@ -86,6 +86,8 @@ def serve(pipe: Connection, build: Callable[[], Backend]) -> None:
     """Load the model, then answer tickets until the parent closes the pipe; a replica process's main."""
     # A group of its own: Ctrl-C is the parent's to handle, and what the model starts can be ended with it.
     os.setpgid(0, 0)
+    # On GPUs vLLM forks its engine: a pipe held open by that would not read end-of-file when this one dies.
+    os.register_at_fork(after_in_child=pipe.close)
     take = _inbox(pipe)
     started = time.monotonic()
     try:

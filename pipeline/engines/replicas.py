@@ -49,6 +49,16 @@ class _Replica:
     def load(self) -> int:
         return sum(self.held.values())
 
+    def wait_for_end(self, timeout_s: float) -> None:
+        """Return when its process has ended, but no later; its sentinel would wait for what it forked too."""
+        assert self.process.pid is not None
+        with contextlib.suppress(ProcessLookupError):
+            ended = os.pidfd_open(self.process.pid)
+            try:
+                wait([ended], timeout_s)
+            finally:
+                os.close(ended)
+
     def end(self) -> None:
         """Kill what is left of it: vLLM's own processes outlive a replica that was killed."""
         if self.process.pid is not None:
@@ -104,7 +114,7 @@ class Replicas:
         for replica in self._replicas:
             replica.pipe.close()
         for replica in self._replicas:
-            wait([replica.process.sentinel], timeout=SECONDS_TO_CLOSE)
+            replica.wait_for_end(SECONDS_TO_CLOSE)
             replica.end()
         self._replicas = []
 

@@ -22,8 +22,10 @@ from pipeline.engines.types import Answer, Completion, Failure, Request
 from pipeline.errors import EngineError
 from pipeline.params import Section
 
-# While max_num_seqs completions are computed, as many wait, so that none of its places stays empty.
-COMPLETIONS_AT_HAND_PER_PLACE = 2
+# So many completions a place of max_num_seqs are at hand that none stays empty. A request counts with all its
+# completions until the longest is done: with lengths as models have them, 2 fill 55-67 % of the places, 3
+# 75-96 %, 6 as many as handing everything over at once (simulated, 15-100 completions a request).
+COMPLETIONS_AT_HAND_PER_PLACE = 8
 MEBIBYTE = 1 << 20
 
 

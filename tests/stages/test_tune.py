@@ -59,7 +59,7 @@ def test_a_trial_counts_tokens_and_an_engine_that_breaks_counts_nothing(monkeypa
     assert tune.tokens_per_s(params, [request(1), request(2)]) > 0
     warm_up, *counted = engine.asked
     assert counted == [request(1), request(2)]
-    assert (warm_up.prefill, warm_up.n) == (request(1).prefill, 1)
+    assert (warm_up.prefill, warm_up.n, warm_up.sampling.max_tokens) == (request(1).prefill, request(1).n, 4)
 
     class Breaking(EchoEngine):
         def ask(self, requests):

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -47,7 +46,7 @@ class FakeBackend:
     """A replica that kills itself, hangs or dawdles as its prompts say.
 
     `hangs`: it does not answer. `seconds_each`: it takes so long. `moves`: meanwhile, it shows that it does.
-    `child`: a file for the process id of a child it starts, as vLLM does.
+    `child`: a file for the process id of a child it forks, as vLLM does on GPUs.
     `once`: a file; the first prompt to say `die once` makes it and dies.
     """
 
@@ -59,7 +58,7 @@ class FakeBackend:
 
     def answers(self, take):
         if self.child:
-            self.child.write_text(str(subprocess.Popen(["sleep", "1000"]).pid))
+            self.child.write_text(str(forked_sleeper()))
         while True:
             for number, asked in take(wait=True):
                 if self.hangs:
@@ -83,6 +82,14 @@ class FakeBackend:
             if self.once:
                 self.once.touch()
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+def forked_sleeper() -> int:
+    pid = os.fork()
+    if pid == 0:
+        time.sleep(1000)
+        os._exit(0)
+    return pid
 
 
 def send_half_and_die(connection: Connection, message: bytes) -> None:
