@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 from pydantic import Field
@@ -123,6 +124,7 @@ class _Connection:
         self._params = params
         self._slots = asyncio.Semaphore(params.concurrency)
         self._last_answer_s = 0.0
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._client = httpx.AsyncClient(
             base_url=_base_url(params),
             headers=_authorization(params),
@@ -149,10 +151,10 @@ class _Connection:
 
     async def close(self) -> None:
         """Stop what still runs and close all connections."""
-        others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in others:
+        # Tasks of ours alone: httpx ends its own with them, and they warn when ended before they have begun.
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._client.aclose()
         await asyncio.sleep(0)  # a transport closes in the loop's next turn
 
@@ -165,6 +167,7 @@ class _Connection:
         starts = range(0, request.n, self._params.max_n)
         chunks = [Chunk(request, first, min(self._params.max_n, request.n - first)) for first in starts]
         tasks = [asyncio.ensure_future(self._completions(chunk)) for chunk in chunks]
+        self._note(asyncio.current_task(), *tasks)
         try:
             parts = await asyncio.gather(*tasks)
         except _TroubleError as trouble:
@@ -173,6 +176,12 @@ class _Connection:
             return Failure(request, trouble.reason, trouble.detail)
         completions = tuple(completion for part in parts for completion in part.completions)
         return Answer(request, completions, sum(part.prompt_tokens for part in parts))
+
+    def _note(self, *tasks: asyncio.Task[Any] | None) -> None:
+        """Keep the tasks, for `close` to find, as long as they run."""
+        for task in filter(None, tasks):
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     async def _completions(self, chunk: Chunk) -> Choices:
         """All of a chunk's completions; a server that gives fewer than asked for is asked for the rest."""

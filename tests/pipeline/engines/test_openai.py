@@ -1,8 +1,10 @@
+import gc
 import itertools
 import math
 import random
 import socket
 import threading
+import warnings
 from collections import Counter
 from dataclasses import replace
 
@@ -238,6 +240,18 @@ def test_an_asker_that_goes_away_leaves_nothing_running():
         next(asking)
         asking.close()
         assert threading.active_count() == before + 1
+
+
+def test_an_asker_that_goes_away_while_connections_are_opened_ends_them_in_order():
+    with serving(Misbehaving(lambda *_: OK)) as url, warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        for _ in range(10):
+            engine = OpenAi(PARAMS.model_copy(update={"base_url": url, "concurrency": 64}))
+            asking = engine.ask(request(n) for n in range(200))
+            next(asking)
+            asking.close()
+        gc.collect()
+    assert [str(warning.message) for warning in warned] == []
 
 
 def test_the_key_is_sent_and_never_part_of_an_error(monkeypatch):
