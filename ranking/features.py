@@ -103,7 +103,7 @@ def _probed_log(whole: Matrices, grouped: Classes) -> Floats:
     alike = same_behavior(whole).astype(np.float64)
     samples = _weighted(alike, whole.solution_count)
     most = most_in_class(grouped, samples)
-    return np.log(np.where(whole.is_solution, samples / np.maximum(most, 1e-300), 1.0))
+    return np.asarray(np.log(np.where(whole.is_solution, samples / np.maximum(most, 1e-300), 1.0)))
 
 
 def _pass_features(batch: Matrices, grouped: Classes, valid: Floats) -> dict[str, Floats]:

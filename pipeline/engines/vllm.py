@@ -215,7 +215,7 @@ def load_llm(params: VllmParams, seed: int) -> Any:  # noqa: ANN401  vLLM is not
         raise EngineError(
             "vLLM is not installed here",
             got=str(error),
-            next_step="pip install -e '.[vllm]'   (CPU build: see `make test-vllm`)",
+            next_step="pip install --constraint constraints.txt '.[vllm]'   (on CPUs: `make test-vllm`)",
         ) from error
     arguments: dict[str, Any] = {
         "model": params.model,
