@@ -6,7 +6,7 @@ The only stage that reads reference tests and solutions. Without any, it reports
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -71,21 +71,29 @@ def main() -> None:
 
 def _truth(sandbox: Sandbox) -> tuple[pd.Series, pd.Series, Counter[str]]:
     """solution_id -> right, test_id -> valid, and counts; the truths table is written on the way."""
-    counts: Counter[str] = Counter(dropped_reference_tests_that_test_nothing=0)
+    counts: Counter[str] = Counter(
+        dropped_reference_tests_that_test_nothing=0, tasks_whose_reference_solution_fails_their_tests=0
+    )
     truths = []
+    doubtful = set()
     valid: dict[str, bool] = {}
     with meter("report", "tasks with references") as progress:
         for done in judged(_solution_trials(counts), sandbox):
-            truths += [
-                {"solution_id": solution_id, "task_id": done.task_id, "correct": correct}
-                for solution_id, correct in correct_of(done).items()
-            ]
             progress.advance()
-    for done in judged(_reference_trials(), sandbox):
+            correct = correct_of(done)
+            if correct is None:
+                counts["tasks_whose_reference_solution_fails_their_tests"] += 1
+                doubtful.add(done.task_id)
+                continue
+            truths += [
+                {"solution_id": solution_id, "task_id": done.task_id, "correct": is_correct}
+                for solution_id, is_correct in correct.items()
+            ]
+    for done in judged(_reference_trials(doubtful), sandbox):
         valid |= valid_of(done)
     write(TRUTHS, truths)
-    correct = pd.Series({row["solution_id"]: row["correct"] for row in truths}, dtype=bool)
-    return correct, pd.Series(valid, dtype=bool), counts
+    known = pd.Series({row["solution_id"]: row["correct"] for row in truths}, dtype=bool)
+    return known, pd.Series(valid, dtype=bool), counts
 
 
 def _solution_trials(counts: Counter[str]) -> Iterator[Trial]:
@@ -98,11 +106,11 @@ def _solution_trials(counts: Counter[str]) -> Iterator[Trial]:
                 yield trial
 
 
-def _reference_trials() -> Iterator[Trial]:
+def _reference_trials(doubtful: Container[str]) -> Iterator[Trial]:
     for _, (tasks, tests) in by_task(TASKS, TESTS):
         for task in tasks:
             trial = reference_trial(task, tests)
-            if trial is not None:
+            if trial is not None and trial.task_id not in doubtful:
                 yield trial
 
 

@@ -22,7 +22,7 @@ REFERENCE = "reference"
 
 
 def solution_trial(task: Row, solutions: Iterable[Row], counts: Counter[str]) -> Trial | None:
-    """The task's solutions on its reference tests and public examples.
+    """The task's solutions, and its reference solution, on its reference tests and public examples.
 
     None without reference tests that test something: a public example alone is no truth.
     """
@@ -30,6 +30,8 @@ def solution_trial(task: Row, solutions: Iterable[Row], counts: Counter[str]) ->
     programs = {row["solution_id"]: Program(row["solution_id"], row["code"]) for row in solutions}
     if not references or not programs:
         return None
+    if task["reference_solution"] is not None:
+        programs[REFERENCE] = Program(REFERENCE, task["reference_solution"])
     tests = references | _given_tests(task, task["example_tests"], counts)
     return Trial(task["task_id"], task["entry_point"], tuple(programs.values()), tuple(tests.values()))
 
@@ -43,9 +45,13 @@ def reference_trial(task: Row, tests: Iterable[Row]) -> Trial | None:
     return Trial(task["task_id"], task["entry_point"], (reference,), given)
 
 
-def correct_of(judged: Judged) -> dict[str, bool]:
-    """{solution_id: whether it passes every test of its trial}."""
-    return dict(zip(judged.solution_ids, np.all(judged.passed, axis=1).tolist(), strict=True))
+def correct_of(judged: Judged) -> dict[str, bool] | None:
+    """{solution_id: whether it passes every test of its trial}.
+
+    None where the task's own reference solution does not: one of them is wrong, or cannot run here.
+    """
+    correct = dict(zip(judged.solution_ids, np.all(judged.passed, axis=1).tolist(), strict=True))
+    return correct if correct.pop(REFERENCE, True) else None
 
 
 def valid_of(judged: Judged) -> dict[str, bool]:

@@ -138,6 +138,18 @@ def test_a_public_example_alone_is_no_truth_where_the_reference_tests_test_nothi
 
 
 @pytest.mark.usefixtures("repository")
+def test_a_task_whose_own_reference_solution_fails_its_tests_judges_nothing():
+    line = Line().task(reference_tests=(*REFERENCE, "import numpy\nassert add(numpy.int64(1), 1) == 2"))
+    line.solution("right", 0.9).solution("bad", 0.1, behavior="wrong", returns="a - b", example="fail")
+    figures = reported(line)
+    assert figures["pairs_correctness"] == 1
+    assert figures["pairs_correctness_judged"] == figures["tasks_with_reference"] == 0
+    assert figures["tests_valid_share"] is None
+    page = Path("outputs/report/report.md").read_text()
+    assert "| report | tasks_whose_reference_solution_fails_their_tests | 1 |" in page
+
+
+@pytest.mark.usefixtures("repository")
 def test_a_line_that_made_nothing_is_reported_too(capsys):
     figures = reported(Line().task())
     assert figures["pairs"] == figures["solutions_sampled"] == 0

@@ -83,7 +83,7 @@ def test_bundled_reference_solutions_pass_their_tests_in_the_sandbox_and_lazy_on
         judged_tasks = list(judged(map(reference_and_lazy, taken), sandbox))
     assert {task.task_id for task in judged_tasks} == {task["task_id"] for task in taken}
     for task in judged_tasks:
-        assert correct_of(task) == {"reference": True, "lazy": False}, task.task_id
+        assert correct_of(task) == {"lazy": False}, task.task_id
 
 
 def test_a_reference_test_may_be_written_for_pytest_and_under_a_main_guard():
@@ -91,6 +91,7 @@ def test_a_reference_test_may_be_written_for_pytest_and_under_a_main_guard():
         "task_id": "half",
         "entry_point": "half",
         "example_tests": [],
+        "reference_solution": None,
         "reference_tests": [
             "import pytest\ndef test_raises():\n    with pytest.raises(ValueError):\n        half(-1)",
             "import pytest\nassert half(1) == pytest.approx(0.5)",
@@ -109,13 +110,12 @@ def test_a_reference_test_may_be_written_for_pytest_and_under_a_main_guard():
 def reference_and_lazy(task: dict) -> Trial:
     first_argument = task["starter_code"].split("(", 1)[1].split(":", 1)[0]
     lazy = f"{task['starter_code']}\n    return {first_argument}"
-    codes = {"reference": task["reference_solution"], "lazy": lazy}
     task = {
         **task,
         "reference_tests": list(task["reference_tests"]),
         "example_tests": list(task["example_tests"]),
     }
-    trial = solution_trial(task, [{"solution_id": k, "code": v} for k, v in codes.items()], Counter())
+    trial = solution_trial(task, [{"solution_id": "lazy", "code": lazy}], Counter())
     assert trial is not None
     return trial
 
