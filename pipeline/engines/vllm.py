@@ -40,8 +40,8 @@ class VllmParams(Section):
     replicas: copies of the model; 0 is as many as the visible GPUs hold.
     max_num_seqs: completions computed at once in a replica.
     max_num_batched_tokens: tokens computed in one step of a replica; null is vLLM's choice.
-    seeded: a seed for every request, else one for each replica, as always on CPUs, whose sampler takes none. It
-        turns FlashInfer's sampler off and starts a GPU kernel for every completion and token.
+    seeded: a seed for every request, else one for each replica, as always on CPUs, whose sampler takes none.
+        It turns FlashInfer's sampler off and starts a GPU kernel for every completion and token.
     options: any other argument of vllm.LLM.
     """
 
