@@ -13,9 +13,10 @@ from pathlib import Path
 
 from benchmarks.ranked_tasks import KnownTask, draws, known_tasks
 from benchmarks.ranking_probes import with_probes
+from pipeline.errors import TableError
 from pipeline.stage import run
 from ranking.calibration import calibration_to_json
-from ranking.fitting import Case, cross_fitted
+from ranking.fitting import FOLDS, Case, cross_fitted
 
 # (solutions, tests, draws a task); the whole pool is added once.
 SIZES = ((15, 15, 12), (40, 40, 6), (80, 80, 6))
@@ -23,7 +24,11 @@ SEED = 1  # benchmarks.ranking draws with another
 
 
 def main() -> None:
-    """Fit on FILE and write the calibration."""
+    """Fit on FILE and write the calibration.
+
+    Raises:
+        TableError: a file cannot be read, or all hold too few tasks to leave a tenth of them out.
+    """
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -34,6 +39,14 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     tasks = [task for file in arguments.files for task in known_tasks(file) if task.matrices.passed.size]
+    if len(tasks) < FOLDS:
+        raise TableError(
+            "There are too few tasks to calibrate on",
+            where=", ".join(map(str, arguments.files)),
+            got=f"{len(tasks)} tasks with tests and known truths",
+            wanted=f"at least {FOLDS}; some hundred for probabilities worth having",
+            next_step="add files: python -m benchmarks.calibrate FILE FILE...",
+        )
     cases = [case for task in tasks for case in fitting_cases(task)]
     if arguments.probes:
         texts = [task for task in tasks if task.row]  # a run's calls hold its probes already

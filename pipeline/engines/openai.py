@@ -260,9 +260,12 @@ class _Connection:
 
 def _base_url(params: OpenAiParams) -> httpx.URL:
     try:
-        return httpx.URL(params.base_url.rstrip("/") + "/")
+        url = httpx.URL(params.base_url.rstrip("/") + "/")
     except httpx.InvalidURL as error:
         raise unreachable(params, error) from None
+    if (url.port or 0) >= 1 << 16:
+        raise unreachable(params, f"port {url.port}")
+    return url
 
 
 def _authorization(params: OpenAiParams) -> dict[str, str]:

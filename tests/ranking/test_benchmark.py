@@ -122,6 +122,14 @@ def test_a_user_can_refit_on_his_own_files_and_judge_by_it(file, tmp_path, rng, 
     }
 
 
+def test_too_few_tasks_to_leave_a_tenth_out_are_refused(file, tmp_path, monkeypatch):
+    few = tmp_path / "few.parquet"
+    pd.read_parquet(file).head(5).to_parquet(few)
+    monkeypatch.setattr(sys, "argv", ["calibrate", str(few), "--out", str(tmp_path / "calibration.json")])
+    with pytest.raises(TableError, match=r"few\.parquet(.|\n)*at least 10"):
+        calibrate.main()
+
+
 def test_a_missing_column_is_named(file, tmp_path):
     lacking = tmp_path / "lacking.parquet"
     pd.read_parquet(file).drop(columns="outputs").to_parquet(lacking)

@@ -208,6 +208,12 @@ def test_nobody_at_the_address_is_one_clear_error_at_once():
         list(engine.ask([request(1)]))
 
 
+@pytest.mark.parametrize("url", ["http://127.0.0.1:80000/v1", "http://127.0.0.1:x/v1", "ftp://127.0.0.1/v1"])
+def test_an_address_that_is_none_is_one_clear_error(url):
+    with pytest.raises(EngineError, match=r"does not answer(.|\n)*base_url"):
+        list(OpenAi(PARAMS.model_copy(update={"base_url": url})).ask([request(1)]))
+
+
 def test_a_server_that_answers_nothing_at_all_is_one_clear_error():
     with pytest.raises(EngineError, match=r"server_error: 500"):
         outcomes(lambda *_: 500, [request(n) for n in range(20)], retry_for_s=0.3)
