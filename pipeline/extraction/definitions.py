@@ -83,9 +83,10 @@ def used(node: ast.AST) -> set[str]:
 def needed(
     module: Sequence[Definition], wanted: set[str], entry_point: str, chosen: Definition | None = None
 ) -> list[Definition]:
-    """The definitions, in order, that `wanted` names need; of the entry point's own, only `chosen`."""
-    kept = {id(chosen)} if chosen else set()
-    wanted = wanted | (chosen.reads if chosen else set())
+    """The definitions, in order, that `wanted` names need; of the entry point, `chosen` and its wrappings."""
+    own = [chosen, *_wrappings(module, chosen, entry_point)] if chosen else []
+    kept = {id(definition) for definition in own}
+    wanted = wanted.union(*(definition.reads for definition in own))
     variables: set[str] = set()
     reached = {name: _reached(module, name) for name in _called(module)}
     grown = True
@@ -128,6 +129,19 @@ def forgotten_imports(kept: Sequence[Definition]) -> list[str]:
         *(f"import {module}" for module in sorted(modules)),
         *(f"from {module} import {', '.join(members)}" for module, members in by_module.items()),
     ]
+
+
+def _wrappings(module: Sequence[Definition], chosen: Definition, entry_point: str) -> list[Definition]:
+    """What decorates the chosen definition after it is made: `f = lru_cache(None)(f)`."""
+    after = module[module.index(chosen) + 1 :]
+    return [definition for definition in after if _wraps(definition.statement, entry_point)]
+
+
+def _wraps(statement: ast.stmt, entry_point: str) -> bool:
+    match statement:
+        case ast.Assign([ast.Name(name)], ast.Call(wrapper, [ast.Name(wrapped)])):
+            return name == wrapped == entry_point and entry_point not in used(wrapper)
+    return False
 
 
 def _needs(
