@@ -24,8 +24,8 @@ from pipeline.params import Section
 
 # So many completions a place of max_num_seqs are at hand that none stays empty. A request counts with all its
 # completions until the longest is done: with lengths as models have them, 2 fill 55-85 % of the places, 4
-# 92-99 %, and 6 as many as handing everything over at once (simulated, 15-100 completions a request). More would
-# only leave more with a slow replica at the end.
+# 92-99 %, and 6 as many as handing everything over at once (simulated, 15-100 completions a request). More
+# would only leave more with a slow replica at the end.
 COMPLETIONS_AT_HAND_PER_PLACE = 6
 MEBIBYTE = 1 << 20
 
