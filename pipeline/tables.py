@@ -61,8 +61,9 @@ def shards(table: Table) -> list[Path]:
     """The table's Parquet files in row order.
 
     Raises:
-        TableError: the table has not been written, or a shard's columns or their types are others. How Arrow
-            stores texts and lists does not matter: pandas and others write a table back in their own way.
+        TableError: the table has not been written, a shard is no Parquet, or its columns or their types are
+            others. How Arrow stores texts and lists does not matter: pandas and others write a table back in
+            their own way.
     """
     paths = sorted(table.path.glob("*.parquet"))
     if not paths:
@@ -73,7 +74,7 @@ def shards(table: Table) -> list[Path]:
             next_step=f"dvc repro {table.stage}   (or, if it was made before: dvc checkout)",
         )
     for path in paths:
-        found = pq.read_schema(path)
+        found = _schema(table, path)
         same_types = map(_holds_the_same, found.types, table.schema.types)
         if found.names != table.schema.names or not all(same_types):
             raise TableError(
@@ -85,6 +86,19 @@ def shards(table: Table) -> list[Path]:
                 f"(any other: dvc repro {table.stage}, which replaces it)",
             )
     return paths
+
+
+def _schema(table: Table, path: Path) -> pa.Schema:
+    try:
+        return pq.read_schema(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise TableError(
+            f"A file of the table {table.name!r} cannot be read",
+            where=str(path),
+            got=str(error),
+            wanted="Parquet, whole",
+            next_step=f"dvc checkout --force {table.path}   (or, if that has none: dvc repro {table.stage})",
+        ) from error
 
 
 def _holds_the_same(found: pa.DataType, wanted: pa.DataType) -> bool:

@@ -67,10 +67,10 @@ def file_sha256(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError:
         raise EngineError(
-            "The embedded model is not there",
+            "The model's file is not there",
             where=str(path.absolute()),
             wanted="a .gguf file (parameter engine.llamacpp.model_path)",
-            next_step="python -m pipeline.engines.fetch",
+            next_step="edit the path   (the bundled model: python -m pipeline.engines.fetch)",
         ) from None
 
 
@@ -207,5 +207,5 @@ def start_server(params: LlamaCppParams, threads: int = 1) -> Any:  # noqa: ANN4
             "llama.cpp cannot load the model",
             where=str(params.model_path),
             got=f"{type(error).__name__}: {error}",
-            next_step="python -m pipeline.engines.fetch   (fetches and checks the embedded model)",
+            next_step="try another file   (the bundled model: python -m pipeline.engines.fetch)",
         ) from error

@@ -47,8 +47,15 @@ def read_file(path: Path) -> Iterator[Entry | Problem]:
     """The entries of a .jsonl or .parquet file, in file order.
 
     Raises:
-        TaskSourceError: the file is missing, of neither kind, one JSON array, or no Parquet inside.
+        TaskSourceError: the file is missing, a folder, of neither kind, one JSON array, or no Parquet inside.
     """
+    if path.is_dir():
+        raise TaskSourceError(
+            "Tasks are read from a file, and this is a folder",
+            where=str(path.absolute()),
+            wanted="a .jsonl or .parquet file",
+            next_step="name one of its files, or the folder as `dataset`, in section `tasks` of params.yaml",
+        )
     if not path.is_file():
         raise TaskSourceError(
             "The file of tasks is not there",

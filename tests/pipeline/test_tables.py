@@ -109,6 +109,15 @@ def test_a_table_of_another_version_is_refused():
         read(wider)
 
 
+@pytest.mark.parametrize("content", [b"", b"junk", None])
+def test_a_shard_that_is_no_whole_parquet_is_refused_by_name(content):
+    write(PETS, [pet("a")])
+    (shard,) = Path("outputs/pets").glob("*.parquet")
+    shard.write_bytes(shard.read_bytes()[:-20] if content is None else content)
+    with pytest.raises(TableError, match=rf"{shard.name}(.|\n)*dvc checkout"):
+        read(PETS)
+
+
 def test_a_table_that_pandas_wrote_back_is_read_with_the_types_of_the_schema():
     write(KENNELS, [kennel("b"), kennel("a", owner=None, names=["Ä", "x"])])
     before, before_rows, before_by_task = read(KENNELS), list(rows(KENNELS)), list(by_task(KENNELS))

@@ -285,6 +285,7 @@ def test_a_refused_source_leaves_the_last_good_table():
     ("params", "told"),
     [
         ({"path": "nowhere.jsonl"}, "not there"),
+        ({"path": "."}, r"folder(.|\n)*dataset"),
         ({"path": "params.yaml"}, "cannot be read from a file of this kind"),
         ({"columns": {"idd": "x"}}, "tasks.columns"),
     ],
