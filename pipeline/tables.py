@@ -193,7 +193,7 @@ class Writer:
         """
         for row in new_rows:
             self._rows.append(row)
-            if len(self._rows) >= ROWS_PER_SHARD:
+            if len(self._rows) >= min(ROWS_PER_GROUP, ROWS_PER_SHARD):  # as columns they take far less memory
                 self._take_rows()
 
     def append_table(self, part: pa.Table) -> None:

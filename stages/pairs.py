@@ -1,7 +1,7 @@
 """pairs: preference pairs of both kinds, and the datasets that trainers load."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from pydantic import Field
 
@@ -73,7 +73,8 @@ def main() -> None:
             pairs, dropped = _pairs_of_task(params, found)
             counts.update(dropped)
             rows += _rows(Task.from_row(task), pairs)
-    kept = _split(_distinct(rows), params.validation_share)
+    kept = _distinct(rows)
+    _split(kept, params.validation_share)
     counts["dropped_same_texts"] = len(rows) - len(kept)
     for kind in (CORRECTNESS, EFFICIENCY):
         counts[f"kept_{kind}"] = sum(row["kind"] == kind for row in kept)
@@ -120,16 +121,18 @@ def _pairs_of_task(params: PairsParams, found: list[list[Row]]) -> tuple[list[Pa
     return correct + efficient, dropped
 
 
-def _rows(task: Task, pairs: Iterable[Pair]) -> list[Row]:
+def _rows(task: Task, pairs: Sequence[Pair]) -> list[Row]:
     prompt = question(task)
+    # A text that stands in several pairs is in memory once.
+    answers = {one.solution_id: answer(one.code) for pair in pairs for one in (pair.chosen, pair.rejected)}
     return [
         {
             "pair_id": content_id("pair", pair.kind, pair.chosen.solution_id, pair.rejected.solution_id),
             "task_id": task.task_id,
             "kind": pair.kind,
             "prompt": prompt,
-            "chosen": answer(pair.chosen.code),
-            "rejected": answer(pair.rejected.code),
+            "chosen": answers[pair.chosen.solution_id],
+            "rejected": answers[pair.rejected.solution_id],
             "chosen_id": pair.chosen.solution_id,
             "rejected_id": pair.rejected.solution_id,
             "chosen_score": pair.chosen.p_correct,
@@ -157,9 +160,11 @@ def _distinct(rows: list[Row]) -> list[Row]:
     ]
 
 
-def _split(rows: list[Row], validation_share: float) -> list[Row]:
+def _split(rows: list[Row], validation_share: float) -> None:
+    """Give every row its split, in place: there may be a million."""
     validation = held_out((row["task_id"] for row in rows), validation_share)
-    return [row | {"split": VALIDATION if row["task_id"] in validation else TRAIN} for row in rows]
+    for row in rows:
+        row["split"] = VALIDATION if row["task_id"] in validation else TRAIN
 
 
 if __name__ == "__main__":

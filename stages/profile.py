@@ -4,10 +4,10 @@ The solutions of a task are measured side by side (profiling.campaign) in fresh 
 tasks are journaled under the content of everything that decides a measurement, the machine included.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import combinations
+from itertools import combinations, islice
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -160,30 +160,33 @@ def comparison_rows(subject: Subject, measured: Measured, seed: int, min_speedup
 
 
 def measure_missing(
-    instrument: Instrument, wanted: list[Subject], journal: Journal, workers: int
-) -> dict[str, Measured]:
-    """task_id -> what was measured, from the journal or now."""
-    found: dict[str, Measured] = {}
-    missing = []
-    with meter("profile", "tasks", len(wanted)) as gauge, ThreadPoolExecutor(workers) as pool:
-        for subject in wanted:
-            kept = journal.get(instrument.key(subject))
-            if kept is None:
-                missing.append(subject)
-            else:
-                found[subject.task_id] = MEASURED.validate_json(kept)
-                gauge.advance(reused=True)
-        for subject, measured in zip(missing, pool.map(instrument.measured, missing), strict=True):
-            journal.put(instrument.key(subject), MEASURED.dump_json(measured))
-            found[subject.task_id] = measured
+    instrument: Instrument, wanted: Iterable[Subject], total: int, journal: Journal, workers: int
+) -> None:
+    """Measure what the journal lacks; subjects are taken as they are needed."""
+    with meter("profile", "tasks", total) as gauge, ThreadPoolExecutor(workers) as pool:
+
+        def missing() -> Iterator[Subject]:
+            for subject in wanted:
+                if instrument.key(subject) in journal:
+                    gauge.advance(reused=True)
+                else:
+                    yield subject
+
+        waiting = missing()
+        under_way = deque(
+            (subject, pool.submit(instrument.measured, subject)) for subject in islice(waiting, 2 * workers)
+        )
+        while under_way:
+            subject, measured = under_way.popleft()
+            journal.put(instrument.key(subject), MEASURED.dump_json(measured.result()))
             gauge.advance()
-    return found
+            under_way.extend((later, pool.submit(instrument.measured, later)) for later in islice(waiting, 1))
 
 
 def write_tables(
-    instrument: Instrument, wanted: list[Subject], found: dict[str, Measured], min_speedup: float
+    instrument: Instrument, wanted: Iterable[Subject], journal: Journal, min_speedup: float
 ) -> Counter[str]:
-    """Write workloads, measurements, profiles and comparisons; what came of the measurements, by reason."""
+    """Write workloads, measurements, profiles, comparisons from the journal; what came of it, by reason."""
     counts: Counter[str] = Counter()
     with (
         writer(WORKLOADS) as workloads,
@@ -191,8 +194,8 @@ def write_tables(
         writer(PROFILES) as profiles,
         writer(COMPARISONS) as comparisons,
     ):
-        for subject in sorted(wanted, key=lambda subject: subject.task_id):
-            measured, seed = found[subject.task_id], instrument.task_seed(subject.task_id)
+        for subject in wanted:
+            measured, seed = _kept(instrument, subject, journal), instrument.task_seed(subject.task_id)
             ids = [solution_id for solution_id, _ in subject.solutions]
             compared = list(comparison_rows(subject, measured, seed, min_speedup))
             workloads.append(sorted(workload_rows(subject, measured, seed), key=lambda r: r["workload_id"]))
@@ -212,16 +215,24 @@ def write_tables(
     return counts
 
 
+def _kept(instrument: Instrument, subject: Subject, journal: Journal) -> Measured:
+    value = journal.get(instrument.key(subject))
+    assert value is not None, f"a finished measurement left the journal: {subject.task_id}"
+    return MEASURED.validate_json(value)
+
+
 def main() -> None:
-    """Measure what the journal does not hold, then write the tables."""
+    """Measure what the journal does not hold, then write the tables, from the journal alone."""
     base, params = load("base", Base), load("profile", ProfileParams)
     sandbox_params = load("sandbox", SandboxParams)
     counts: Counter[str] = Counter()
-    wanted = list(subjects(params.max_solutions, counts))
+    total = sum(1 for _ in subjects(params.max_solutions, counts))
     with Journal.open(JOURNAL) as journal, Sandbox.open(sandbox_params) as sandbox:
         measuring = instrument(base.seed, params, sandbox, sandbox_params)
-        found = measure_missing(measuring, wanted, journal, params.workers)
-        counts += write_tables(measuring, wanted, found, params.min_speedup)
+        wanted = subjects(params.max_solutions, Counter())
+        measure_missing(measuring, wanted, total, journal, params.workers)
+        wanted = subjects(params.max_solutions, Counter())
+        counts += write_tables(measuring, wanted, journal, params.min_speedup)
     write_counts("profile", counts)
 
 

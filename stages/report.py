@@ -13,6 +13,8 @@ import pandas as pd
 
 from pipeline.counts import read_counts
 from pipeline.execution import Trial, judged
+from pipeline.pairing.card import clearest
+from pipeline.pairing.export import TEXTS
 from pipeline.params import load
 from pipeline.progress import meter
 from pipeline.reporting.figures import (
@@ -34,7 +36,7 @@ from pipeline.sandbox.sandbox import Sandbox
 from pipeline.schemas.pairs import PAIRS
 from pipeline.schemas.profiles import PROFILES
 from pipeline.schemas.rewrites import REWRITES
-from pipeline.schemas.solution_scores import SOLUTION_SCORES
+from pipeline.schemas.solution_scores import RANKERS, SOLUTION_SCORES
 from pipeline.schemas.solutions import SOLUTIONS
 from pipeline.schemas.tasks import TASKS
 from pipeline.schemas.test_scores import TEST_SCORES
@@ -43,10 +45,11 @@ from pipeline.schemas.truths import TRUTHS
 from pipeline.schemas.verdicts import VERDICTS
 from pipeline.schemas.verified import VERIFIED
 from pipeline.stage import run
-from pipeline.tables import OUTPUTS, by_task, read, rows, write
+from pipeline.tables import OUTPUTS, ROWS_PER_GROUP, Row, Table, by_task, read, rows, writer
 from stages.overheads import measured_tasks, overhead_figures, rewrite_figures
 
 REPORT = OUTPUTS / "report"
+SCORE_COLUMNS = ["solution_id", "task_id", *RANKERS, "score", "p_correct", "trusted"]
 COUNTED_STAGES = ("tasks", "generate", "execute", "rank", "profile", "optimize", "verify", "pairs")
 
 
@@ -60,7 +63,7 @@ def main() -> None:
     figures, predictions = _figures(tables, dropped["generate"], correct, valid)
     figures |= verdict_mix(verdicts)
     figures |= _efficiency_figures(correct)
-    pairs = read(PAIRS).to_pylist()
+    pairs = [clearest(rows(PAIRS))] if len(tables["pairs"]) else []
     REPORT.mkdir(parents=True, exist_ok=True)
     _write(REPORT / "metrics.json", json.dumps(figures, indent=2) + "\n")
     _write(REPORT / "report.md", report_page(figures, dropped, pairs, isolation))
@@ -74,7 +77,7 @@ def _truth(sandbox: Sandbox) -> tuple[pd.Series, pd.Series, Counter[str]]:
     counts: Counter[str] = Counter(
         dropped_reference_tests_that_test_nothing=0, tasks_whose_reference_solution_fails_their_tests=0
     )
-    truths = []
+    truths: dict[str, dict[str, bool]] = {}  # task_id -> solution_id -> right
     doubtful = set()
     valid: dict[str, bool] = {}
     with meter("report", "tasks with references") as progress:
@@ -85,14 +88,18 @@ def _truth(sandbox: Sandbox) -> tuple[pd.Series, pd.Series, Counter[str]]:
                 counts["tasks_whose_reference_solution_fails_their_tests"] += 1
                 doubtful.add(done.task_id)
                 continue
-            truths += [
-                {"solution_id": solution_id, "task_id": done.task_id, "correct": is_correct}
-                for solution_id, is_correct in correct.items()
-            ]
+            truths[done.task_id] = correct
     for done in judged(_reference_trials(doubtful), sandbox):
         valid |= valid_of(done)
-    write(TRUTHS, truths)
-    known = pd.Series({row["solution_id"]: row["correct"] for row in truths}, dtype=bool)
+    with writer(TRUTHS) as sink:
+        for task_id, correct in sorted(truths.items()):
+            sink.append(
+                {"solution_id": solution_id, "task_id": task_id, "correct": is_correct}
+                for solution_id, is_correct in sorted(correct.items())
+            )
+    known = pd.Series(
+        {one: right for correct in truths.values() for one, right in correct.items()}, dtype=bool
+    )
     return known, pd.Series(valid, dtype=bool), counts
 
 
@@ -119,19 +126,24 @@ def _tables() -> dict[str, pd.DataFrame]:
         "tasks": read(TASKS, ["task_id"]).to_pandas(),
         "solutions": read(SOLUTIONS, ["solution_id", "task_id", "sample_count"]).to_pandas(),
         "tests": read(TESTS, ["test_id", "sample_count"]).to_pandas(),
-        "solution_scores": read(SOLUTION_SCORES).to_pandas(),
-        "test_scores": read(TEST_SCORES).to_pandas(),
+        "solution_scores": read(SOLUTION_SCORES, SCORE_COLUMNS).to_pandas(),
+        "test_scores": read(TEST_SCORES, ["test_id", "p_valid", "credible"]).to_pandas(),
         "verified": read(VERIFIED).to_pandas(),
-        "pairs": read(PAIRS).to_pandas(),
+        "pairs": read(PAIRS, [name for name in PAIRS.schema.names if name not in TEXTS]).to_pandas(),
     }
 
 
 def _efficiency_figures(correct: pd.Series) -> Figures:
-    solutions = read(SOLUTIONS, ["task_id", "solution_id", "sample_count"]).to_pylist()
-    scores = read(SOLUTION_SCORES, ["task_id", "solution_id", "score"]).to_pylist()
+    solutions, scores = _rows(SOLUTIONS, "sample_count"), _rows(SOLUTION_SCORES, "score")
     tasks = measured_tasks(rows(PROFILES), solutions, scores)
     known = {str(solution_id): bool(right) for solution_id, right in correct.items()}
     return overhead_figures(tasks, known) | rewrite_figures(read(VERIFIED).to_pylist())
+
+
+def _rows(table: Table, column: str) -> Iterator[Row]:
+    """A column and its ids, one batch of rows in memory at a time."""
+    for batch in read(table, ["task_id", "solution_id", column]).to_batches(max_chunksize=ROWS_PER_GROUP):
+        yield from batch.to_pylist()
 
 
 def _verdict_counts() -> dict[str, int]:

@@ -1,7 +1,7 @@
 """The dataset card: what `load_dataset` needs to find the configurations, and what a reader should know."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from pipeline.pairing.candidates import is_faster
 from pipeline.pairing.export import SCHEMAS, SPLITS
@@ -69,7 +69,7 @@ def dataset_card(pairs: Sequence[Row], settings: dict[str, object]) -> str:
     return f"{HEAD}{_configurations(pairs)}---\n\n" + "\n\n".join(sections) + "\n"
 
 
-def clearest(pairs: Sequence[Row]) -> Row:
+def clearest(pairs: Iterable[Row]) -> Row:
     """The pair with the largest certain speedup; without efficiency pairs, the surest one."""
     return max(pairs, key=lambda row: (row["speedup_low"] or 0.0, row["confidence"], row["pair_id"]))
 

@@ -55,16 +55,15 @@ def write_datasets(pairs: Sequence[Row], workloads: Mapping[str, Row], card: str
     for configuration, schema in SCHEMAS.items():
         (fresh / configuration).mkdir(parents=True)
         for split in SPLITS:
-            rows = [_row(pair, workloads, configuration) for pair in pairs if pair["split"] == split]
-            if not rows:
+            chosen = [pair for pair in pairs if pair["split"] == split]
+            if not chosen:
                 continue  # `datasets` cannot load a file without rows; the card leaves the split out too
             path = fresh / configuration / f"{split}.parquet"
-            pq.write_table(
-                pa.Table.from_pylist(rows, schema=schema),
-                path,
-                compression="zstd",
-                row_group_size=ROWS_PER_GROUP,
-            )
+            with pq.ParquetWriter(path, schema, compression="zstd") as file:
+                for start in range(0, len(chosen), ROWS_PER_GROUP):
+                    group = chosen[start : start + ROWS_PER_GROUP]
+                    rows = [_row(pair, workloads, configuration) for pair in group]
+                    file.write_table(pa.Table.from_pylist(rows, schema=schema))
     (fresh / "README.md").write_text(card, encoding="utf-8")
     (fresh / "dataset_info.json").write_text(
         json.dumps(_llama_factory(fresh), indent=2) + "\n", encoding="utf-8"

@@ -125,12 +125,16 @@ def ranking_figures(scores: pd.DataFrame, correct: pd.Series) -> Figures:
     """
     known = scores[scores.solution_id.isin(correct.index)].copy()
     known["correct"] = known.solution_id.map(correct).astype(bool)
-    mixed = [task for _, task in known.groupby("task_id") if task.correct.nunique() == 2]
-    figures: Figures = {"tasks_mixed": len(mixed)}
-    for ranker in ("score", *RANKERS):
-        values = [auc(task[ranker].tolist(), task.correct.tolist()) for task in mixed]
-        figures[f"auc_{ranker}"] = mean(pd.Series(values, dtype=float))
-    tops = [mean(task.correct[task.score == task.score.max()]) for task in mixed]
+    values: dict[str, list[float | None]] = {ranker: [] for ranker in ("score", *RANKERS)}
+    tops = []
+    for _, task in known.groupby("task_id"):  # one at a time: a frame takes ten times what it holds
+        if task.correct.nunique() < 2:
+            continue
+        for ranker, of_tasks in values.items():
+            of_tasks.append(auc(task[ranker].tolist(), task.correct.tolist()))
+        tops.append(mean(task.correct[task.score == task.score.max()]))
+    figures: Figures = {"tasks_mixed": len(tops)}
+    figures |= {f"auc_{ranker}": mean(pd.Series(aucs, dtype=float)) for ranker, aucs in values.items()}
     figures["top1_right"] = mean(pd.Series(tops, dtype=float))
     return figures
 

@@ -1,6 +1,7 @@
 """Tasks that say the same as another task, or that a benchmark holds: found, so that they can be left out."""
 
 import re
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 
 from datasketch import MinHash, MinHashLSH
@@ -26,16 +27,20 @@ def near_duplicates(texts: Sequence[str], similarity: float) -> dict[int, int]:
 
     Source: Broder 1997, "On the resemblance and containment of documents"; LSH as in datasketch.
     """
-    shingles = [set(_ngrams(_tokens(text), TOKENS_PER_SHINGLE)) for text in texts]
     index = MinHashLSH(num_perm=PERMUTATIONS, params=_bands(similarity))
+    empty = MinHash(num_perm=PERMUTATIONS)
+    hashes_of: dict[int, array[int]] = {}  # of the texts that are kept: a tenth of what their shingles take
     repeats: dict[int, int] = {}
-    for number, own in enumerate(shingles):
-        sketch = MinHash(num_perm=PERMUTATIONS)
-        sketch.update_batch([" ".join(shingle).encode() for shingle in own])
-        near = (kept for kept in sorted(index.query(sketch)) if _jaccard(own, shingles[kept]) >= similarity)
+    for number, text in enumerate(texts):
+        shingles = set(_ngrams(_tokens(text), TOKENS_PER_SHINGLE))
+        sketch = empty.copy()
+        sketch.update_batch([" ".join(shingle).encode() for shingle in shingles])
+        own = set(map(hash, shingles))
+        near = (kept for kept in sorted(index.query(sketch)) if _jaccard(own, hashes_of[kept]) >= similarity)
         first = next(near, None)
         if first is None:
             index.insert(number, sketch)
+            hashes_of[number] = array("q", own)
         else:
             repeats[number] = first
     return repeats
@@ -85,5 +90,7 @@ def _ngrams(tokens: Sequence[str], length: int) -> Iterator[tuple[str, ...]]:
         yield tuple(tokens[start : start + length])
 
 
-def _jaccard(a: set[tuple[str, ...]], b: set[tuple[str, ...]]) -> float:
-    return len(a & b) / len(a | b)
+def _jaccard(a: set[int], b: Sequence[int]) -> float:
+    """The Jaccard similarity of two sets; b's members are given as a sequence, each once."""
+    shared = len(a.intersection(b))
+    return shared / (len(a) + len(b) - shared)
