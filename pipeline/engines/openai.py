@@ -6,7 +6,6 @@ counted under the trouble's name. What the server refuses for good is counted at
 """
 
 import asyncio
-import os
 import queue
 import random
 import threading
@@ -18,48 +17,26 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
-from pydantic import Field
 
 from pipeline.engines.openai_protocol import Choices, Chunk, MalformedAnswerError, body, choices, endpoint
+from pipeline.engines.openai_server import (
+    CONNECT_S,
+    NOBODY_THERE,
+    OpenAiParams,
+    authorization,
+    base_url,
+    only_model,
+    unreachable,
+)
 from pipeline.engines.types import Answer, Completion, Failure, Request
 from pipeline.errors import EngineError
-from pipeline.params import Section
 
 TOO_LONG_WORDS = ("context length", "context size", "maximum context", "too long", "exceed")
 REFUSING_US = {401, 402, 403, 404}
 PASSING = {408, 409, 425, 429}
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
-CONNECT_S = 10.0
-NOBODY_THERE = (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol, httpx.InvalidURL)
 # Requests waiting to be sent, so that a connection that falls free is used at once.
 REQUESTS_AHEAD = 2
-
-
-class OpenAiParams(Section):
-    """The section engine.openai.
-
-    base_url: up to and with /v1.
-    model: the name the server knows it by; empty: the only one that it lists.
-    revision: your own word for its version; a new one asks everything anew.
-    context_length: tokens of prompt and completion together, as the server is set up.
-    api_key_variable: the environment variable that holds the key; it may be unset for one's own server.
-    concurrency: requests under way at once.
-    max_n: the most completions asked for in one request; 1 where the server knows no `n`.
-    seeded: send seeds; false where the server rejects them.
-    timeout_s: longest wait for one answer.
-    retry_for_s: how long a request is tried again.
-    """
-
-    base_url: str
-    model: str
-    revision: str
-    context_length: int
-    api_key_variable: str
-    concurrency: int = Field(ge=1)
-    max_n: int = Field(ge=1)
-    seeded: bool
-    timeout_s: float = Field(gt=0)
-    retry_for_s: float = Field(ge=0)
 
 
 @dataclass
@@ -76,7 +53,7 @@ class OpenAi:
     """An Engine over HTTP."""
 
     def __init__(self, params: OpenAiParams) -> None:
-        name = params.model or _only_model(params)
+        name = params.model or only_model(params)
         self.model = f"{name}@{params.revision}"
         self.context_length = params.context_length
         self._params = params.model_copy(update={"model": name})
@@ -126,8 +103,8 @@ class _Connection:
         self._last_answer_s = 0.0
         self._tasks: set[asyncio.Task[Any]] = set()
         self._client = httpx.AsyncClient(
-            base_url=_base_url(params),
-            headers=_authorization(params),
+            base_url=base_url(params),
+            headers=authorization(params),
             timeout=httpx.Timeout(params.timeout_s, connect=CONNECT_S, pool=None),
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=params.concurrency),
         )
@@ -256,72 +233,6 @@ class _Connection:
         return _TroubleError(
             "prompt_too_long" if too_long else "refused", f"{status}: {words}", passing=False
         )
-
-
-def _base_url(params: OpenAiParams) -> httpx.URL:
-    try:
-        url = httpx.URL(params.base_url.rstrip("/") + "/")
-    except httpx.InvalidURL as error:
-        raise unreachable(params, error) from None
-    if (url.port or 0) >= 1 << 16:
-        raise unreachable(params, f"port {url.port}")
-    return url
-
-
-def _authorization(params: OpenAiParams) -> dict[str, str]:
-    """The header that lets us in.
-
-    Raises:
-        EngineError: what the variable holds is no key; a header could not carry it.
-    """
-    key = os.environ.get(params.api_key_variable, "").strip()  # files with Windows' line ends leave one
-    if not (key.isascii() and key.isprintable()):
-        raise EngineError(
-            "The server's key cannot be sent",
-            where=f"environment variable {params.api_key_variable} (engine.openai.api_key_variable)",
-            got="characters that no key holds (not shown here)",
-            wanted="printable ASCII on one line",
-            next_step=f"export {params.api_key_variable}=...",
-        )
-    return {"Authorization": f"Bearer {key}"} if key else {}
-
-
-def _only_model(params: OpenAiParams) -> str:
-    """The name of the server's model, which its answers are journaled under, where params.yaml has none.
-
-    Raises:
-        EngineError: nobody listens at the address, or what is there does not list exactly one model.
-    """
-    try:
-        listed = httpx.get(
-            _base_url(params).join("models"), headers=_authorization(params), timeout=CONNECT_S
-        )
-        found = [str(model["id"]) for model in listed.raise_for_status().json()["data"]]
-    except NOBODY_THERE as error:
-        raise unreachable(params, error) from None
-    except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
-        found = [f"no list ({error})"]
-    else:
-        if len(found) == 1:
-            return found[0]
-    raise EngineError(
-        "Which of the server's models is to be asked?",
-        where="engine.openai.model in params.yaml, which is empty",
-        got=", ".join(found)[:500] or "a server that lists no model",
-        wanted="the name of one; what it writes is journaled under that name",
-        next_step="set engine.openai.model",
-    )
-
-
-def unreachable(params: OpenAiParams, error: object) -> EngineError:
-    """The error for a server that is not there, or not able."""
-    return EngineError(
-        "The model's server does not answer",
-        where=params.base_url,
-        got=str(error),
-        wanted="an OpenAI-compatible server (parameter engine.openai.base_url)",
-        next_step=f"start it, and see that this answers: curl {params.base_url.rstrip('/')}/models",
-    )
 
 
 def _retry_after_s(response: httpx.Response) -> float:

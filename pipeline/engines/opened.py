@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from typing import Literal
 
 from pipeline.engines.llamacpp import LlamaCppParams, open_llamacpp
-from pipeline.engines.openai import OpenAi, OpenAiParams
+from pipeline.engines.openai import OpenAi
+from pipeline.engines.openai_server import OpenAiParams
 from pipeline.engines.types import Engine
 from pipeline.engines.usage import Prices
 from pipeline.engines.vllm import VllmParams, open_vllm

@@ -11,7 +11,8 @@ from dataclasses import replace
 import pytest
 
 from pipeline.engines import openai
-from pipeline.engines.openai import OpenAi, OpenAiParams
+from pipeline.engines.openai import OpenAi
+from pipeline.engines.openai_server import OpenAiParams
 from pipeline.engines.types import Answer, Failure, Message
 from pipeline.errors import EngineError
 from tests.pipeline.engines.fakes import SAMPLING, request
