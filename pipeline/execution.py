@@ -132,10 +132,17 @@ def judged(trials: Iterable[Trial], sandbox: Sandbox) -> Iterator[Judged]:
         SandboxError: the sandbox itself broke.
     """
     waiting = iter(trials)
-    while batch := {trial.task_id: trial for trial in islice(waiting, TRIALS_PER_BATCH)}:
-        expected = _expected_values(batch.values(), sandbox)
-        for result in sandbox.execute(map(_job, batch.values())):
-            yield _judged(batch[result.job_id], result, expected, sandbox.equal)
+    running: dict[str, Trial] = {}
+
+    def batches() -> Iterator[tuple[Iterable[str], Iterable[Job]]]:
+        while batch := list(islice(waiting, TRIALS_PER_BATCH)):
+            running.update({trial.task_id: trial for trial in batch})
+            tests = (test for trial in batch for test in trial.tests)
+            expected = (_runnable(test.expected) for test in tests if test.expected is not None)
+            yield expected, map(_job, batch)
+
+    for result, values in sandbox.execute_and_evaluate(batches()):
+        yield _judged(running.pop(result.job_id), result, values, sandbox.equal)
 
 
 @lru_cache(maxsize=4096)  # a trial asks again when it has got its probes
@@ -183,17 +190,13 @@ def _runnable(text: str) -> str:
     return text if len(text) <= MAX_TEXT_CHARS else TOO_LONG
 
 
-def _expected_values(trials: Iterable[Trial], sandbox: Sandbox) -> dict[str, bytes | None]:
-    """Each distinct expected expression -> its canonical value; None where it has none."""
-    tests = (test for trial in trials for test in trial.tests)
-    texts = dict.fromkeys(test.expected for test in tests if test.expected is not None)
-    return dict(zip(texts, sandbox.evaluate(map(_runnable, texts)), strict=True))
-
-
 def _judged(
-    trial: Trial, result: Result, expected: Mapping[str, bytes | None], equal: Callable[[bytes, bytes], bool]
+    trial: Trial, result: Result, values: Mapping[str, bytes | None], equal: Callable[[bytes, bytes], bool]
 ) -> Judged:
     """The result's grids with verdicts beside them, everything in the order of its ids."""
+    expected = {
+        test.expected: values[_runnable(test.expected)] for test in trial.tests if test.expected is not None
+    }
     call_ids = {_call_id(trial.task_id, call): call for call in trial.calls}
     solution_ids = [program.program_id for program in trial.solutions]
     test_ids = [test.test_id for test in trial.tests]

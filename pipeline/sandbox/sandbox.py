@@ -2,7 +2,7 @@
 
 import os
 import select
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -21,6 +21,8 @@ from pipeline.sandbox.zygote import Outcome, Request, Zygote
 
 T = TypeVar("T")
 Conversation = Generator[Request, Outcome, T]
+# A result, and the canonical value of each expression of its batch.
+Valued = tuple[Result, Mapping[str, bytes | None]]
 
 PROGRAMS_A_GROUP = 384
 CHARACTERS_A_GROUP = 1_000_000
@@ -76,6 +78,25 @@ class Sandbox:
         groups = _groups(jobs, _job_size, PROGRAMS_A_GROUP)
         for results in self._converse(run_group(group, self.params, share=share) for group in groups):
             yield from results
+
+    def execute_and_evaluate(
+        self, batches: Iterable[tuple[Iterable[str], Iterable[Job]]]
+    ) -> Iterator[Valued]:
+        """Each job's result with the values of its batch's expressions: `execute` and `evaluate` in one.
+
+        Batches overlap: no worker waits for the last job of a batch, or for its expressions.
+        """
+
+        def conversations() -> Iterator[Conversation[list[Valued]]]:
+            for expressions, jobs in batches:
+                chunks = list(_groups(dict.fromkeys(expressions), _expression_size, EXPRESSIONS_A_CHILD))
+                batch = _Batch(len(chunks))
+                yield from (batch.evaluated(_labelled(chunk, self.params)) for chunk in chunks)
+                groups = _groups(jobs, _job_size, PROGRAMS_A_GROUP)
+                yield from (batch.executed(run_group(group, self.params, share=True)) for group in groups)
+
+        for ready in self._converse(conversations()):
+            yield from ready
 
     def evaluate(self, expressions: Iterable[str]) -> list[bytes | None]:
         """The canonical value of each expression, evaluated without any program; None where it has none.
@@ -150,6 +171,35 @@ class Sandbox:
             talking[zygote.control] = zygote, conversation
             poller.register(zygote.control, select.POLLIN)
             return
+
+
+@dataclass
+class _Batch:
+    """Results that are handed on when all their batch's expressions have values.
+
+    chunks: of expressions that have none yet.
+    """
+
+    chunks: int
+    _values: dict[str, bytes | None] = field(default_factory=dict)
+    _waiting: list[Result] = field(default_factory=list)
+
+    def evaluated(self, conversation: Conversation[dict[str, bytes | None]]) -> Conversation[list[Valued]]:
+        found = yield from conversation
+        self._values.update(found)
+        self.chunks -= 1
+        return self._ready()
+
+    def executed(self, conversation: Conversation[list[Result]]) -> Conversation[list[Valued]]:
+        results = yield from conversation
+        self._waiting += results
+        return self._ready()
+
+    def _ready(self) -> list[Valued]:
+        if self.chunks:
+            return []
+        ready, self._waiting = self._waiting, []
+        return [(result, self._values) for result in ready]
 
 
 def _labelled(chunk: list[str], params: SandboxParams) -> Conversation[dict[str, bytes | None]]:

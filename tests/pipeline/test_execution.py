@@ -4,10 +4,17 @@ from collections import Counter
 
 import pytest
 
+from pipeline import execution
 from pipeline.errors import TableError
-from pipeline.execution import PROBE, TEST, GivenTest, Trial, verdict
+from pipeline.execution import PROBE, TEST, GivenTest, Trial, judged, verdict
+from pipeline.params import load
+from pipeline.sandbox import sandbox as sandbox_module
 from pipeline.sandbox.jobs import Program, Seen
+from pipeline.sandbox.params import SandboxParams
+from pipeline.sandbox.sandbox import Sandbox
 from pipeline.sandbox.statuses import STATUSES, VERDICTS
+
+PLUS_ONE = Program("s", "def f(x):\n    return x + 1")
 
 
 def value_test(test_id, call, expected):
@@ -74,3 +81,19 @@ def test_a_row_that_cannot_be_run_is_refused_with_its_id():
         GivenTest.from_row(row)
     with pytest.raises(TableError, match="kind 'other'"):
         GivenTest.from_row(row | {"kind": "other"})
+
+
+def test_every_trial_is_judged_once_and_a_slow_one_holds_back_no_later_batch(monkeypatch):
+    monkeypatch.setattr(execution, "TRIALS_PER_BATCH", 2)
+    monkeypatch.setattr(sandbox_module, "PROGRAMS_A_GROUP", 1)
+    endless = Program("s", "def f(x):\n    while True:\n        pass")
+    trials = [
+        Trial(f"t{n}", "f", (endless if n == 0 else PLUS_ONE,), (value_test("v", f"f({n})", f"{n} + 1"),))
+        for n in range(9)
+    ]
+    limits = {"workers": 2, "call_cpu_s": 1.0, "max_call_cpu_s": 1.0}
+    with Sandbox.open(load("sandbox", SandboxParams).model_copy(update=limits)) as sandbox:
+        done = list(judged(trials, sandbox))
+    assert sorted(one.task_id for one in done) == [f"t{n}" for n in range(9)]
+    assert done[-1].task_id == "t0"
+    assert all(one.passed.all() == (one.task_id != "t0") for one in done)
