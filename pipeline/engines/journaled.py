@@ -10,6 +10,9 @@ from pipeline.engines.types import Answer, Completion, Engine, Failure, Request
 from pipeline.identity import content_id
 from pipeline.journal import Journal
 
+# Requests known already that an engine may draw past before it is asked anew.
+KNOWN_AT_HAND = 10_000
+
 
 def request_key(model: str, request: Request) -> str:
     """The name of a request's answer: another model, message, sampling, n or seed is another name."""
@@ -42,20 +45,25 @@ def ask_journaled(
     for request in remaining:
         answer = journaled_answer(engine.model, request, journal)
         if answer is None:
-            break
-        yield answer
-    else:
-        return
-    # The engine draws ahead of what it answers. What it draws past stays a request until it is handed on:
-    # the answers of a million of them would not fit into memory.
+            yield from _asked(engine, chain([request], remaining), journal)
+        else:
+            yield answer
+
+
+def _asked(engine: Engine, requests: Iterator[Request], journal: Journal) -> Iterator[Answer | Failure]:
+    """The outcomes of requests, the first of which is missing, up to a long row of known ones."""
+    # The engine draws ahead of what it answers. What it draws past stays a request until it is handed on: the
+    # answers of so many would not fit into memory.
     known: deque[Request] = deque()
 
     def missing() -> Iterator[Request]:
-        for later in remaining:
-            if request_key(engine.model, later) in journal:
-                known.append(later)
-            else:
-                yield later
+        for request in requests:
+            if request_key(engine.model, request) not in journal:
+                yield request
+                continue
+            known.append(request)
+            if len(known) >= KNOWN_AT_HAND:
+                return
 
     def reused() -> Iterator[Answer]:
         while known:
@@ -63,7 +71,7 @@ def ask_journaled(
             if answer is not None:
                 yield answer
 
-    for outcome in engine.ask(chain([request], missing())):
+    for outcome in engine.ask(missing()):
         if isinstance(outcome, Answer):
             journal.put(request_key(engine.model, outcome.request), _value(outcome))
         yield outcome

@@ -1,12 +1,31 @@
 import itertools
 import json
+import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from stages import optimize, profile
-from tests.stages.measured import LINEAR, QUADRATIC, UNSTABLE_ORDER, Scripted, solution_id, write_inputs
+from pipeline.engines.opened import EngineParams
+from pipeline.engines.usage import Usage
+from pipeline.journal import Journal
+from pipeline.params import load
+from pipeline.prompts.template import read_prompts
+from pipeline.tasks import Task
+from profiling.answers import Workload
+from stages import families, optimize, profile
+from stages.chains import Brief, Chain, OptimizeParams
+from tests.stages.measured import (
+    LINEAR,
+    QUADRATIC,
+    STARTER,
+    UNSTABLE_ORDER,
+    Scripted,
+    solution_id,
+    write_inputs,
+)
+
+ROOT = Path(__file__).parents[2]
 
 SLICED = """def distinct(xs):
     out = []
@@ -109,3 +128,48 @@ def test_code_too_deep_to_be_walked_ends_no_run(monkeypatch):
     optimized(monkeypatch, lambda _: [deep, deep, LINEAR])
     rewrites = pd.read_parquet("outputs/rewrites")
     assert sorted(rewrites.sample_count) == [1, 2]
+
+
+class SlowCourt:
+    """Finds nothing faster, and notes how many chains were ahead of it when a family came before it."""
+
+    def __init__(self, started: list[int]) -> None:
+        self.started, self.ahead = started, []
+
+    def key(self, family):
+        return family.task_id
+
+    def verdicts(self, family):
+        self.ahead.append(len(self.started) - len(self.ahead))
+        time.sleep(0.01)  # so that what does not wait for it runs ahead
+        return [
+            families.Verdict(rewrite, False, families.NOT_CHEAPER, False) for rewrite, _ in family.members[1:]
+        ]
+
+
+def chain(number: int) -> Chain:
+    task = Task(f"t{number}", "Distinct elements.", "distinct", STARTER, ())
+    workload = Workload("distinct([1])", "list", 10)
+    members = ((f"s{number}", QUADRATIC),)
+    family = families.Family(task.task_id, task.entry_point, members, (), frozenset(), workload, workload, ())
+    return Chain(task, family, "", 1, frozenset())
+
+
+def test_chains_are_started_no_faster_than_the_court_gets_through_them(monkeypatch):
+    monkeypatch.setattr(optimize, "FAMILIES_AHEAD", 4)
+    started: list[int] = []
+
+    def unstarted():
+        for number in range(60):
+            started.append(number)
+            yield [chain(number)]
+
+    court = SlowCourt(started)
+    params = load("optimize", OptimizeParams, ROOT / "params.yaml")
+    usage = Usage(load("engine", EngineParams, ROOT / "params.yaml").prices)
+    brief = Brief(params, read_prompts(ROOT / "pipeline/prompts/chat").rewrite, seed=1)
+    with Journal.open(Path("verdicts")) as verdicts, Journal.open(Path("completions")) as completions:
+        workshop = optimize.Workshop(Scripted(lambda _: [LINEAR]), court, verdicts, brief, unstarted())
+        workshop.work(completions, usage)
+    assert len(workshop.rows) == len(court.ahead) == 60
+    assert max(court.ahead) <= 6

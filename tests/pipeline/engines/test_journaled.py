@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import pytest
 
+from pipeline.engines import journaled
 from pipeline.engines.journaled import ask_journaled, journaled_answer
 from pipeline.engines.types import Answer, Failure, Message
 from pipeline.errors import EngineError
@@ -47,6 +48,26 @@ def test_answers_among_missing_ones_come_once_each(journal):
     assert Counter(o.request for o in outcomes) == Counter(request(number) for number in range(8))
     assert [o.seed for o in engine.asked] == [1024 * number for number in (0, 2, 5, 7)]
     assert {o.request.seed // 1024 for o in outcomes if o.reused} == {1, 3, 4, 6}
+
+
+def test_a_long_row_of_known_requests_behind_a_missing_one_is_not_held(journal, monkeypatch):
+    monkeypatch.setattr(journaled, "KNOWN_AT_HAND", 3)
+    list(ask_journaled(EchoEngine(), (request(number) for number in range(1, 20)), journal))
+    drawn = []
+
+    def counted():
+        for number in range(25):
+            drawn.append(number)
+            yield request(number)
+
+    engine = EchoEngine()
+    outcomes = ask_journaled(engine, counted(), journal)
+    first = [next(outcomes), next(outcomes)]
+    assert [o.request.seed // 1024 for o in first] == [0, 1]
+    assert drawn == [0, 1, 2, 3]
+    rest = list(outcomes)
+    assert Counter(o.request for o in first + rest) == Counter(request(number) for number in range(25))
+    assert [o.seed // 1024 for o in engine.asked] == [0, *range(20, 25)]
 
 
 def test_an_engine_is_not_asked_at_all_when_nothing_is_missing(journal):
