@@ -22,6 +22,7 @@ from pipeline.extraction.solutions import Loss, extract_solution
 from pipeline.extraction.tests import extract_tests
 from pipeline.identity import SEEDS_PER_REQUEST, child_seed, content_id
 from pipeline.journal import Journal
+from pipeline.parallel import map_in_order
 from pipeline.params import Base, Section, load
 from pipeline.progress import meter
 from pipeline.prompts.requests import solution_request, test_request
@@ -34,6 +35,9 @@ from pipeline.tables import Row, read, rows, writer
 from pipeline.tasks import Task
 
 JOURNAL = Path(".cache/journal/completions")
+
+# A task, the model's name, and its answers for solutions and for tests; None: it was not answered.
+Answered = tuple[Task, str, Answer | None, Answer | None]
 
 
 class GenerateParams(Section):
@@ -200,19 +204,37 @@ def write_tables(
 ) -> Counter[str]:
     """Write solutions and tests from the journal; what came of the samples, by reason."""
     counts: Counter[str] = Counter()
-    with writer(SOLUTIONS) as solutions, writer(TESTS) as tests:
+
+    def answered() -> Iterator[Answered]:
         for row in rows(TASKS):
             task = Task.from_row(row)
             for_solutions, for_tests = requests(task, params, prompts, seed)
-            answer = journaled_answer(model, for_solutions, journal)
-            if answer is not None:
-                new_rows, new_counts = solution_rows(task, model, answer)
-                solutions.append(new_rows)
-                counts.update(new_counts)
-            new_rows, new_counts = test_rows(task, journaled_answer(model, for_tests, journal))
-            tests.append(new_rows)
+            yield (
+                task,
+                model,
+                journaled_answer(model, for_solutions, journal),
+                journaled_answer(model, for_tests, journal),
+            )
+
+    with writer(SOLUTIONS) as solutions, writer(TESTS) as tests:
+        for new_solutions, new_tests, new_counts in map_in_order(rows_of_task, answered()):
+            solutions.append(new_solutions)
+            tests.append(new_tests)
             counts.update(new_counts)
     return counts
+
+
+def rows_of_task(answered: Answered) -> tuple[list[Row], list[Row], Counter[str]]:
+    """Rows of solutions and of tests, and what the samples came to."""
+    task, model, for_solutions, for_tests = answered
+    counts: Counter[str] = Counter()
+    solutions: list[Row] = []
+    if for_solutions is not None:
+        solutions, new_counts = solution_rows(task, model, for_solutions)
+        counts.update(new_counts)
+    tests, new_counts = test_rows(task, for_tests)
+    counts.update(new_counts)
+    return solutions, tests, counts
 
 
 def main() -> None:

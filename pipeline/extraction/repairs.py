@@ -5,6 +5,7 @@ import io
 import textwrap
 import tokenize
 from collections.abc import Sequence
+from functools import lru_cache
 
 from pipeline.extraction.definitions import FUNCTIONS, SCOPES, Definition, definitions, used
 from pipeline.extraction.syntax import parsed
@@ -13,6 +14,7 @@ from pipeline.tasks import Task
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
+@lru_cache(maxsize=64)  # asked for each of a task's completions
 def signature(task: Task) -> ast.FunctionDef | None:
     """The entry point as the starter code declares it, or None where that does not parse."""
     tree = parsed(_with_body(task, "pass\n"))
@@ -21,7 +23,8 @@ def signature(task: Task) -> ast.FunctionDef | None:
     return next(named, None)
 
 
-def starter_definitions(task: Task) -> list[Definition]:
+@lru_cache(maxsize=64)
+def starter_definitions(task: Task) -> Sequence[Definition]:
     """What the starter code brings beside the entry point's signature: imports, helpers, classes."""
     text = _with_body(task, "pass\n")
     tree = parsed(text)

@@ -207,11 +207,14 @@ class _Search:
         """The chosen definition with all that it needs: from its own piece, then others, then the starter."""
         entry_point = self.task.entry_point
         kept = needed(module, set(), entry_point, chosen)
-        for other in self.found:
-            more = needed(definitions(other.text, other.body), unresolved(kept), entry_point)
-            if other is not piece and any(bound(d.statement) & unresolved(kept) for d in more):
-                kept, mends = [*more, *kept], [*mends, JOINED_BLOCKS]
         missing = unresolved(kept)
+        for other in self.found:
+            if other is piece or not missing:
+                continue
+            more = needed(definitions(other.text, other.body), missing, entry_point)
+            if any(bound(d.statement) & missing for d in more):
+                kept, mends = [*more, *kept], [*mends, JOINED_BLOCKS]
+                missing = unresolved(kept)
         if missing & self.broken:
             return Loss(DOES_NOT_PARSE)
         given = needed(repairs.starter_definitions(self.task), missing, entry_point) if missing else []

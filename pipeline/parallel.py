@@ -1,0 +1,65 @@
+"""A pure function over many items on all cores, in order and in little memory."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from itertools import chain, islice
+from multiprocessing.connection import wait
+from typing import TypeVar
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+ITEMS_A_BATCH = 32
+BATCHES_AHEAD = 2  # of each process
+
+
+def map_in_order(function: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
+    """function(item) for each item; items are drawn no further ahead than keeps all cores at work.
+
+    The function, items and values go from process to process: they must pickle. Where there is one core, or
+    one batch of items, all is done here.
+
+    Raises:
+        What the function raises; BrokenProcessPool: a process was killed from outside.
+    """
+    remaining = iter(items)
+    first = list(islice(remaining, ITEMS_A_BATCH))
+    n_cores = len(os.sched_getaffinity(0))
+    if n_cores == 1 or len(first) < ITEMS_A_BATCH:
+        yield from map(function, chain(first, remaining))
+        return
+    # Spawned, not forked: an engine's threads may hold locks here.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(n_cores, mp_context=context, initializer=_follow_parent)
+    under_way: deque[Future[list[B]]] = deque()
+    try:
+        for batch in chain([first], iter(lambda: list(islice(remaining, ITEMS_A_BATCH)), [])):
+            under_way.append(pool.submit(_each, function, batch))
+            if len(under_way) == BATCHES_AHEAD * n_cores:
+                yield from under_way.popleft().result()
+        while under_way:
+            yield from under_way.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _each(function: Callable[[A], B], batch: list[A]) -> list[B]:
+    return list(map(function, batch))
+
+
+def _follow_parent() -> None:
+    """In a process of the pool: Ctrl-C is the parent's to hear, and no process outlives it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os._exit(1)

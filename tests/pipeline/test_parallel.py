@@ -1,0 +1,79 @@
+"""What a stage relies on when its work goes to all cores."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pipeline import parallel
+from pipeline.parallel import ITEMS_A_BATCH, map_in_order
+
+
+def square_and_where(number: int) -> tuple[int, int]:
+    return number * number, os.getpid()
+
+
+def inverse(number: int) -> float:
+    return 1 / (number - 200)
+
+
+@pytest.fixture
+def _two_cores(monkeypatch):
+    monkeypatch.setattr(parallel.os, "sched_getaffinity", lambda _: {0, 1})
+
+
+@pytest.mark.usefixtures("_two_cores")
+def test_values_come_in_the_order_of_their_items_from_several_processes():
+    found = list(map_in_order(square_and_where, range(20 * ITEMS_A_BATCH + 3)))
+    assert [value for value, _ in found] == [number * number for number in range(20 * ITEMS_A_BATCH + 3)]
+    processes = {process for _, process in found}
+    assert len(processes) == 2 and os.getpid() not in processes
+
+
+@pytest.mark.usefixtures("_two_cores")
+@pytest.mark.parametrize("count", [0, 1, ITEMS_A_BATCH - 1])
+def test_few_items_need_no_further_process(count):
+    assert list(map_in_order(square_and_where, range(count))) == [(n * n, os.getpid()) for n in range(count)]
+
+
+@pytest.mark.usefixtures("_two_cores")
+def test_items_are_drawn_no_faster_than_values_are_taken():
+    drawn = []
+    values = map_in_order(square_and_where, (drawn.append(n) or n for n in range(100 * ITEMS_A_BATCH)))
+    next(values)
+    values.close()
+    assert len(drawn) <= 5 * ITEMS_A_BATCH
+
+
+@pytest.mark.usefixtures("_two_cores")
+def test_what_the_function_raises_is_raised_here():
+    with pytest.raises(ZeroDivisionError):
+        list(map_in_order(inverse, range(1000)))
+
+
+def test_no_process_outlives_a_killed_parent(tmp_path):
+    script = tmp_path / "endless.py"
+    script.write_text(
+        "import os, itertools\n"
+        "from pipeline.parallel import map_in_order\n"
+        "from tests.pipeline.test_parallel import square_and_where\n"
+        "if __name__ == '__main__':\n"
+        "    os.sched_getaffinity = lambda _: {0, 1}\n"
+        "    for _, process in map_in_order(square_and_where, itertools.count()):\n"
+        "        print(process, flush=True)\n"
+    )
+    root = Path(__file__).parents[2]
+    command = [sys.executable, str(script)]
+    with subprocess.Popen(command, cwd=root, env={"PYTHONPATH": str(root)}, stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        worker = int(parent.stdout.readline())
+        parent.send_signal(signal.SIGKILL)
+        parent.wait()
+    until = time.monotonic() + 30
+    while Path(f"/proc/{worker}").exists() and time.monotonic() < until:
+        time.sleep(0.01)
+    assert not Path(f"/proc/{worker}").exists()
