@@ -16,10 +16,11 @@ B = TypeVar("B")
 
 ITEMS_A_BATCH = 32
 BATCHES_AHEAD = 2  # of each process
+MOST_PROCESSES = 16  # more would wait for this one, which hands out and takes in
 
 
 def map_in_order(function: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
-    """function(item) for each item; items are drawn no further ahead than keeps all cores at work.
+    """function(item) for each item; items are drawn no further ahead than keeps all processes at work.
 
     The function, items and values go from process to process: they must pickle. Where there is one core, or
     one batch of items, all is done here.
@@ -29,18 +30,18 @@ def map_in_order(function: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
     """
     remaining = iter(items)
     first = list(islice(remaining, ITEMS_A_BATCH))
-    n_cores = len(os.sched_getaffinity(0))
-    if n_cores == 1 or len(first) < ITEMS_A_BATCH:
+    n_processes = min(len(os.sched_getaffinity(0)), MOST_PROCESSES)
+    if n_processes == 1 or len(first) < ITEMS_A_BATCH:
         yield from map(function, chain(first, remaining))
         return
     # Spawned, not forked: an engine's threads may hold locks here.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(n_cores, mp_context=context, initializer=_follow_parent)
+    pool = ProcessPoolExecutor(n_processes, mp_context=context, initializer=_follow_parent)
     under_way: deque[Future[list[B]]] = deque()
     try:
         for batch in chain([first], iter(lambda: list(islice(remaining, ITEMS_A_BATCH)), [])):
             under_way.append(pool.submit(_each, function, batch))
-            if len(under_way) == BATCHES_AHEAD * n_cores:
+            if len(under_way) == BATCHES_AHEAD * n_processes:
                 yield from under_way.popleft().result()
         while under_way:
             yield from under_way.popleft().result()
