@@ -203,4 +203,6 @@ def shown(value: Any, raw_bytes: int) -> str:
         text = repr(value)
     except ValueError:  # an int of more than 4300 digits
         return f"<{type(value).__name__} with a very large int>"
+    except decimal.InvalidOperation:  # a Counter shows its counts in order, and a NaN has no place there
+        return f"<{type(value).__name__} with a Decimal that cannot be compared>"
     return text if len(text) <= REPR_CHARS else text[: REPR_CHARS - 1] + "…"

@@ -237,6 +237,8 @@ def test_a_reader_sees_at_most_200_characters():
     assert len(shown("x" * 1000, 1005)) == 200
     assert "int" in shown(10**5000, 2500)
     assert "50000" in shown([0] * 50_000, 250_005)
+    uncomparable = collections.Counter({"a": decimal.Decimal("nan"), "b": decimal.Decimal(1)})
+    assert "Decimal" in shown([uncomparable], 80)
 
 
 def test_sets_within_sets_take_no_longer_than_they_are_deep():
