@@ -23,11 +23,13 @@ _sharing: list[bool] = []
 
 
 def close_copy() -> None:
-    """Have `copy.deepcopy` hand nothing that it shares to a `memo` of a program's own.
+    """Have `copy.deepcopy` hand nothing that it shares to a `memo` of a program's own, and `copy.copy` look
+    for no attribute by the name that a method's function has, which stands in no `co_names`.
 
     Source: CPython's Lib/copy.py: the list `_nil` that `memo.get` is given, and what `_keep_alive` keeps,
-    which is the `__dict__` of an object.
+    which is the `__dict__` of an object. A method's `__reduce__` says `getattr` and its function's name.
     """
+    copy._copy_dispatch[types.MethodType] = copy._copy_immutable  # type: ignore[attr-defined]
     copy.deepcopy.__defaults__ = (None, ...)
     features = {type(getattr(__future__, name)) for name in __future__.all_feature_names}
     copy._deepcopy_dispatch.update(dict.fromkeys(features, copy._deepcopy_atomic))  # type: ignore[attr-defined]
@@ -40,7 +42,8 @@ def close_ways_to_strings() -> None:
     By what a memo holds a program says what is found in place of the parts of an object, and so calls what
     `copy.deepcopy` makes copies by (`getattr`, with any name; `setattr` by an object's state). What calls the
     class of what it is handed calls `type` if that is a class, or hands it out: with it, names need not be
-    written, and `copy.copy` does as a `__reduce_ex__` says that the scan did not see.
+    written, and `copy.copy` does as a `__reduce_ex__` says that the scan did not see; or as a new type's name
+    says, which need be no text.
     """
     copy.deepcopy = _guarded(copy.deepcopy, lambda _, *memo, **named: bool(memo or named))
     collections.Counter.copy = _guarded(collections.Counter.copy, _is_of_class)  # type: ignore[method-assign]
@@ -48,6 +51,8 @@ def close_ways_to_strings() -> None:
     chain.copy = chain.__copy__ = _guarded(chain.copy, _is_of_class)
     chain.new_child = _guarded(chain.new_child, _is_of_class)
     chain.parents = property(_guarded(chain.parents.fget, _is_of_class), doc=chain.parents.__doc__)
+    new_type: Any = typing.NewType
+    new_type.__reduce__ = _guarded(new_type.__reduce__, lambda made: not isinstance(made.__qualname__, str))
     library: Any = statistics
     library._coerce = _guarded(library._coerce, lambda *kinds: any(issubclass(kind, type) for kind in kinds))
 

@@ -121,6 +121,33 @@ CHANGES_WHAT_ALL_SHARE = {
         "from typing import AnyStr\ndef f(x):\n    return repr(AnyStr)\n",
         "'~AnyStr'",
     ),
+    "by a copy of a method, whose function says what getattr is called with": (
+        """
+        import copy
+        import math
+        def named():
+            def __setattr__(*_):
+                pass
+            return __setattr__
+        class A:
+            m = classmethod(named())
+        def f(x):
+            copy.copy(A.m)(math, "tau", 666)
+        """,
+        "import math\ndef f(x):\n    return math.tau < 7\n",
+        "True",
+    ),
+    "by a copy of a new type, whose name says how it is made": (
+        """
+        import copy
+        import math
+        from typing import NewType
+        def f(x):
+            copy.copy(NewType((lambda: math, (), {"tau": 666}), int))
+        """,
+        "import math\ndef f(x):\n    return math.tau < 7\n",
+        "True",
+    ),
     "by calling a module an abstract method": (
         "import math\nfrom typing import abstractmethod\ndef f(x):\n    abstractmethod(math)\n",
         "import math\ndef f(x):\n    return hasattr(math, '__isabstractmethod__')\n",
