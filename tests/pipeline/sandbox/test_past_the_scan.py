@@ -148,6 +148,31 @@ CHANGES_WHAT_ALL_SHARE = {
         "import math\ndef f(x):\n    return math.tau < 7\n",
         "True",
     ),
+    "by a copy of an object whose slot is a text that equals another name when it is set": (
+        """
+        import copy
+        import math
+        names = []
+        class Name(str):
+            def __hash__(self):
+                return hash(names[0])
+            def __eq__(self, other):
+                return names[0] == other
+        class A:
+            slots = __slots__ = []
+        class B(A):
+            @property
+            def made(self):
+                names[0] = "__reduce_ex__"
+                return lambda protocol: (lambda: math, (), {"tau": 666})
+        def f(x):
+            names.append("made")
+            A.slots.append(Name())
+            copy.copy(copy.copy(B()))
+        """,
+        "import math\ndef f(x):\n    return math.tau < 7\n",
+        "True",
+    ),
     "by calling a module an abstract method": (
         "import math\nfrom typing import abstractmethod\ndef f(x):\n    abstractmethod(math)\n",
         "import math\ndef f(x):\n    return hasattr(math, '__isabstractmethod__')\n",
