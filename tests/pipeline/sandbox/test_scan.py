@@ -202,6 +202,8 @@ def test_programs_that_could_leave_something_behind_get_a_process_for_every_call
         "from test import support\n" + F,
         "_parse = 1\nimport re\ndef f(x):\n    return re._parser\n",
         "import re\ndef f(x):\n    return re._parser, _parser\n",
+        "import copy, time\ndef f(x):\n    return copy.replace(time.get_clock_info('time'), **x)\n",
+        "from typing import List, get_args\ndef f(x):\n    return get_args(List[x])[0].evaluate()\n",
     ],
 )
 def test_programs_that_might_reach_a_neighbour_never_share(scan: Scan, text: str):
