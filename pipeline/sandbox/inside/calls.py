@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 from pipeline.sandbox.inside import layout, scan
 from pipeline.sandbox.inside.arena import Arena
+from pipeline.sandbox.inside.names import nested
 from pipeline.sandbox.inside.programs import compiled_beside_others, namespace
 
 BATCH_CHARACTERS = 4_096  # compiled in a small part of a call's CPU limit
@@ -92,6 +93,12 @@ class SharedCalls:
     def columns(self) -> list[int]:
         """The numbers of the calls, ascending."""
         return sorted(column for part in self.parts for column in part.columns)
+
+    @cached_property
+    def codes(self) -> list[types.CodeType]:
+        """All code that is run for them, but for the programs' own."""
+        found = [code for part in self.parts for code in (part.name, part.code) if code is not None]
+        return [inner for code in found for inner in nested(code)]
 
     @cached_property
     def _order(self) -> list[int]:

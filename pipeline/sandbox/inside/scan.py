@@ -36,6 +36,7 @@ import opcode
 import sys
 import types
 import typing
+from collections.abc import Iterable, Set
 from importlib.machinery import PathFinder
 from typing import NamedTuple
 
@@ -150,6 +151,7 @@ class Scan:
         self.caching_by_class = CACHING_BY_CLASS | {
             name for name, value in vars(typing).items() if _is_abstract(value)
         }
+        self.reaching_caches = CACHING_BY_VALUE | self.caching_by_class | SETTING_ATTRIBUTES
         self.keeping = KEEPING | KEEPING_MODULES | _changeable()
         self.watch = Watch()
         self.loaded = frozenset(name for name in sys.modules if name[:1] != "_")
@@ -157,13 +159,19 @@ class Scan:
         self.found: dict[str, bool] = {}
         self.plain: set[str] = set()  # names that reach nothing by their looks
 
-    def program(self, code: types.CodeType, *, is_check: bool = False) -> Scanned:
-        """What becomes of a program; or, with is_check, of a check, which reaches what a program imports."""
+    def program(
+        self, code: types.CodeType, *, is_check: bool = False, called: Set[str] = frozenset()
+    ) -> Scanned:
+        """What becomes of a program; or, with is_check, of a check, which reaches what a program imports.
+
+        called: what `caches` says of the calls in its namespace, which it may hand objects that lie.
+        """
         names, ops = _names_and_ops(code)
         imports = is_check or bool(ops & _IMPORTS)
         assigned = assigned_attributes(nested(code)) if imports and ops & ASSIGNS_ATTRIBUTE else frozenset()
         unlisted = bool(ops & _IMPORTS) and self._imports_unlisted(code)
         apart = unlisted or _cannot_be_watched(code, assigned, ops, is_check=is_check)
+        apart = apart or (imports and bool(called) and self._could_fill_caches(names | called, ops))
         if apart or self._reaches_out(names, ops, imports):
             if imports and (lost_by := self._lost_by(code)):
                 return Scanned(LOST, resets=False, makes_types=False, lost_by=lost_by)
@@ -190,6 +198,10 @@ class Scan:
         if ops & _ASSIGNS_NAME or not names.isdisjoint(NOT_IN_CALLS):
             return False
         return not self._reaches_out(names, ops, imports=True)
+
+    def caches(self, codes: Iterable[types.CodeType]) -> Set[str]:
+        """The names in calls by which these reach what caches."""
+        return all_names([*codes]) & self.reaching_caches
 
     def _lost_by(self, code: types.CodeType) -> str:
         """The exception with which loading is bound to end at an import, or nothing."""

@@ -403,3 +403,44 @@ def test_memory_that_a_list_was_promised_in_no_time_is_not_missing_next_door(san
     """
     answers = met(sandbox, ["def f(x):\n    return x\n", leaves_full, needs_some], ("f(1)",))
     assert answers == [["1"], ["1"], [str(1 << 22)]]
+
+
+@pytest.mark.parametrize(
+    ("lies", "call", "neighbour"),
+    [
+        (
+            """
+            import datetime
+            class Says(str):
+                def __hash__(self):
+                    return hash("%Y %m")
+                def __eq__(self, other):
+                    raise SystemExit
+            def f(x):
+                return x
+        """,
+            "datetime.datetime.strptime('2020 01', Says('%Y %m'))",
+            """
+            import datetime
+            def f(x):
+                return datetime.datetime.strptime("2020 01", "%Y %m").month
+        """,
+        ),
+        (
+            """
+            import typing
+            M = type("M", (type,), {"__hash__": lambda self: hash(float), "__eq__": lambda *_: True})
+            Says = M("Says", (list,), {})
+            def f(x):
+                return x
+        """,
+            "isinstance(Says(), typing.Sized)",
+            "from collections.abc import Sized\ndef f(x):\n    return x + isinstance(1.5, Sized)\n",
+        ),
+    ],
+    ids=["by value", "by class"],
+)
+def test_no_call_fills_a_cache_with_what_its_program_made(
+    lies: str, call: str, neighbour: str, sandbox: Sandbox
+):
+    assert met(sandbox, [lies, neighbour], ("f(1)", call, "f(1 + 0)"))[1][::2] == ["1", "1"]
