@@ -170,11 +170,12 @@ def direct(holder: Holder) -> Ask:
 def _is_fixed(value: Any) -> bool:
     """Whether it is a builtin function or class, which nobody can change.
 
-    Not the maker of classes, nor `property`, whose `__init__` changes other properties.
+    Not the maker of classes, nor `property`, whose `__init__` changes other properties, nor `strptime`,
+    which keeps the formats that it is given.
     """
     kind = type(value)
     if kind is types.BuiltinFunctionType:
-        return type(value.__self__) is types.ModuleType
+        return type(value.__self__) is types.ModuleType and value.__name__ != "strptime"
     closed = value is type or value is property
     return kind is type and not closed and bool(value.__flags__ & _IMMUTABLE_TYPE)
 

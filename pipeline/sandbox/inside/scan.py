@@ -238,7 +238,8 @@ class Scan:
     def _reaches_out(self, names: set[str], ops: set[int], imports: bool) -> bool:
         if not names.isdisjoint(self.closed_with_imports if imports else self.closed) or ops & _PATTERNS:
             return True
-        if imports and self._could_fill_caches(names, ops):
+        # A check may hand over a date, and `strptime` is a method of one.
+        if (imports or "strptime" in names) and self._could_fill_caches(names, ops):
             return True
         for name in names - self.plain:
             if name[:1] == "_" or not name:

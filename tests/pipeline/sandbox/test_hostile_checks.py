@@ -304,3 +304,26 @@ def test_no_check_hands_a_program_what_all_share(check: str, sandbox: Sandbox):
     answers = met(sandbox, [changes, honest], ("f(1)",), (check, "assert f(1) == ((1, 0), True)"))
     assert answers[1][0] == "((1, 0), True)"
     assert answers[1][-1] == "pass"
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        "import time\nf(time.strptime)\n",
+        "import datetime\nf(datetime.datetime(2020, 1, 1))\n",
+    ],
+    ids=["the function", "a date that has it"],
+)
+def test_no_check_hands_a_program_a_cache_to_fill(check: str, sandbox: Sandbox):
+    lies = """
+        class Says(str):
+            def __hash__(self):
+                return hash("%Y %m")
+            def __eq__(self, other):
+                raise SystemExit
+        def f(given):
+            read = given if callable(given) else given.strptime
+            read("2020 01", Says("%Y %m"))
+    """
+    honest = "import time\ndef f(x):\n    return time.strptime('2020 01', '%Y %m').tm_mon\n"
+    assert met(sandbox, [lies, honest], (), (check, "assert f(2) == 1"))[1][1] == "pass"
