@@ -60,6 +60,7 @@ from pipeline.sandbox.inside.vocabulary import (
     CLOSED_ATTRIBUTES,
     CLOSED_BUILTINS,
     CLOSED_FRAMES,
+    HANDED_OVER,
     KEEPING,
     KEEPING_MODULES,
     NEEDS_LIMIT_RESET,
@@ -160,18 +161,18 @@ class Scan:
         self.plain: set[str] = set()  # names that reach nothing by their looks
 
     def program(
-        self, code: types.CodeType, *, is_check: bool = False, called: Set[str] = frozenset()
+        self, code: types.CodeType, *, is_check: bool = False, near: Set[str] = frozenset()
     ) -> Scanned:
         """What becomes of a program; or, with is_check, of a check, which reaches what a program imports.
 
-        called: what `caches` says of the calls in its namespace, which it may hand objects that lie.
+        near: what `caches` says of the calls and checks that it meets.
         """
         names, ops = _names_and_ops(code)
         imports = is_check or bool(ops & _IMPORTS)
         assigned = assigned_attributes(nested(code)) if imports and ops & ASSIGNS_ATTRIBUTE else frozenset()
         unlisted = bool(ops & _IMPORTS) and self._imports_unlisted(code)
         apart = unlisted or _cannot_be_watched(code, assigned, ops, is_check=is_check)
-        apart = apart or (imports and bool(called) and self._could_fill_caches(names | called, ops))
+        apart = apart or (bool(near) and self._could_fill_caches(names | near, ops))
         if apart or self._reaches_out(names, ops, imports):
             if imports and (lost_by := self._lost_by(code)):
                 return Scanned(LOST, resets=False, makes_types=False, lost_by=lost_by)
@@ -199,9 +200,13 @@ class Scan:
             return False
         return not self._reaches_out(names, ops, imports=True)
 
-    def caches(self, codes: Iterable[types.CodeType]) -> Set[str]:
-        """The names in calls by which these reach what caches."""
-        return all_names([*codes]) & self.reaching_caches
+    def caches(self, calls: Iterable[types.CodeType], named_by_checks: Set[str]) -> Set[str]:
+        """The names by which a program that names none may come near what caches.
+
+        Calls are made in its namespace, and may hand on what it made. Checks are not, but may hand it an
+        object of a class of Python's own, and with it, if the program names `type`, the class.
+        """
+        return all_names([*calls]) & self.reaching_caches | named_by_checks & HANDED_OVER
 
     def _lost_by(self, code: types.CodeType) -> str:
         """The exception with which loading is bound to end at an import, or nothing."""

@@ -43,14 +43,14 @@ def run_shared(jobs: list[JobRequest], arena: Arena, scanner: scan.Scan, max_byt
     room_bytes, looked_ns = _most_of_memory(), elapsed_clock()
     for job, entry_point, calls, checks, programs in jobs:
         mine = shared_calls(job, calls, arena, scanner)
-        called = scanner.caches(mine.codes)
         shared_checks = _shared_checks(job, entry_point, checks, arena, scanner)
+        near = scanner.caches(mine.codes, set().union(*[names for _, _, names, _ in shared_checks]))
         checks_make_types = any(scanned.makes_types for *_, scanned in shared_checks)
         seen: dict[object, int] = {}
         # Compiling one program after the other keeps the processor's caches warm; one that never ends costs
         # the others of its batch their code.
         for at in range(0, len(programs), PROGRAMS_A_BATCH):
-            ready = _ready(job, programs[at : at + PROGRAMS_A_BATCH], called, seen, arena, scanner)
+            ready = _ready(job, programs[at : at + PROGRAMS_A_BATCH], near, seen, arena, scanner)
             for one, scanned in ready:
                 make_types = scanned.makes_types or checks_make_types
                 n_subclasses = scanner.watch.n_subclasses() if make_types else 0
@@ -93,14 +93,14 @@ def _is_there(room_bytes: int) -> bool:
 def _ready(
     job: int,
     programs: list[ProgramRequest],
-    called: Set[str],
+    near: Set[str],
     seen: dict[object, int],
     arena: Arena,
     scanner: scan.Scan,
 ) -> list[tuple[Loadable, scan.Scanned]]:
     """Those to run here, and what the scan says of them.
 
-    called: see `scan.Scan.program`.
+    near: see `scan.Scan.program`.
     seen: programs of the job that are to meet all columns, by what makes them the same.
     """
     compiled = []
@@ -114,7 +114,7 @@ def _ready(
     ready = []
     for program, code, wanted in compiled:
         arena.begin(job, program, layout.WHOLE)
-        scanned = scanner.program(code, called=called)
+        scanned = scanner.program(code, near=near)
         tier = scanned.tier
         alike = tier in _RUN_HERE and wanted is None
         first = seen.setdefault(identity(code), program) if alike else program

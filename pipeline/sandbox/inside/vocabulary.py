@@ -54,9 +54,13 @@ OPEN_UNDERSCORED = frozenset(
 CACHING_BY_VALUE = frozenset("re string strptime".split())
 CACHING_BY_CLASS = frozenset(
     """
-    collections collections.abc Counter decimal fractions functools random re statistics string strptime
+    collections collections.abc Counter decimal Decimal fractions Fraction functools random re statistics
+    string strptime
     """.split()
 )
+# Those by which a check has objects that cross to a program as what they are: of classes that can be changed,
+# or that ask abstract ones.
+HANDED_OVER = frozenset("collections Counter decimal Decimal fractions Fraction".split())
 # What sets attributes by name for classes that say how: `__reduce_ex__` of copy, `__call__` of a class of
 # generic classes (which `typing` tells what it was made from).
 SETTING_ATTRIBUTES = frozenset("copy Generic Protocol".split())

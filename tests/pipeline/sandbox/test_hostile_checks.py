@@ -327,3 +327,29 @@ def test_no_check_hands_a_program_a_cache_to_fill(check: str, sandbox: Sandbox):
     """
     honest = "import time\ndef f(x):\n    return time.strptime('2020 01', '%Y %m').tm_mon\n"
     assert met(sandbox, [lies, honest], (), (check, "assert f(2) == 1"))[1][1] == "pass"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        "type(x).__add__ = lambda *_: 777",
+        "type(x).numerator.__init__(lambda self: 777)",
+        "type(list[int])(lambda: type(x), int)()",
+        """M = type("M", (type,), {"__hash__": lambda self: hash(bool), "__eq__": lambda *_: True})
+    try:
+        M("E", (), {})() + x
+    except TypeError:
+        pass""",
+    ],
+    ids=["an attribute", "a property", "what a generic class sets", "the cache of an abstract class"],
+)
+def test_the_class_of_what_a_check_hands_over_reaches_no_neighbour(changes: str, sandbox: Sandbox):
+    changes = f"def f(x):\n    {changes}\n    return 1\n"
+    honest = """
+        from fractions import Fraction
+        def f(x):
+            made = Fraction(1, 3) + x, Fraction(1, 3).numerator, Fraction(True).numerator
+            return str(made[0]), made[1], made[2], hasattr(Fraction, "__orig_class__")
+    """
+    checks = ("from fractions import Fraction\nf(Fraction(1, 2))\n", "assert f(1) == ('4/3', 1, 1, False)")
+    assert met(sandbox, [changes, honest], (), checks)[1][1] == "pass"
