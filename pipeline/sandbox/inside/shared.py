@@ -62,6 +62,8 @@ def run_shared(jobs: list[JobRequest], arena: Arena, scanner: scan.Scan, max_byt
                 for check_code in shared_checks:
                     if one.wanted is None or check_code[0] in one.wanted:
                         _run_check(one, scanned, check_code, arena, scanner.watch)
+                        if check_code[3].makes_types and scanner.watch.n_subclasses() > n_subclasses:
+                            arena.end_full()
                 # To look costs as much as a short program, and it takes time to fill memory; but a list takes
                 # as much as the `__len__` of a type of the program's own says.
                 if make_types or elapsed_clock() - looked_ns >= layout.FLUSH_NS:

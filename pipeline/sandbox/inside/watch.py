@@ -33,7 +33,11 @@ class Watch:
     def __init__(self) -> None:
         things = _led_to_by([sys.modules[name] for name in OPEN_MODULES])
         self._held = [held for thing in things if (held := _changeable_attributes(thing)) is not None]
-        self._abstract: list[type] = [thing for thing in things if isinstance(thing, abc.ABCMeta)]
+        self._telling: list[type] = [
+            thing
+            for thing in things
+            if isinstance(thing, abc.ABCMeta) or (isinstance(thing, type) and issubclass(thing, type))
+        ]
         self._holding: dict[str, list[Attributes]] = {}
         for held in self._held:
             for name in held:
@@ -48,8 +52,12 @@ class Watch:
         return list(map(len, self._held))
 
     def n_subclasses(self) -> int:
-        """How many classes are made from abstract ones: each asks all of its own about every new class."""
-        return sum(len(type.__subclasses__(one)) for one in self._abstract)
+        """How many classes are made from abstract ones, and how many kinds of classes.
+
+        Each abstract class asks all of its own about every new class, and keeps what it is told about one by
+        the hash of that class, which is what its kind says.
+        """
+        return sum(len(type.__subclasses__(one)) for one in self._telling)
 
     def values(self, names: Iterable[str]) -> list[Any]:
         """Of all that have attributes of these names: what an assignment replaces."""

@@ -353,3 +353,17 @@ def test_the_class_of_what_a_check_hands_over_reaches_no_neighbour(changes: str,
     """
     checks = ("from fractions import Fraction\nf(Fraction(1, 2))\n", "assert f(1) == ('4/3', 1, 1, False)")
     assert met(sandbox, [changes, honest], (), checks)[1][1] == "pass"
+
+
+def test_a_check_that_makes_a_kind_of_classes_fills_no_cache_that_others_meet(sandbox: Sandbox):
+    fills = """
+M = type("M", (type,), {"__hash__": lambda self: hash(bool), "__eq__": lambda *_: True})
+try:
+    M("E", (), {})() + f(1)
+except TypeError:
+    pass
+"""
+    asks = "from fractions import Fraction\ndef f(x):\n    return Fraction(x == 1)\n"
+    gives = "from fractions import Fraction\ndef f(x):\n    return Fraction(x)\n"
+    answers = met(sandbox, [gives, asks], (), (fills, "assert f(1) == 1"))
+    assert [row[1] for row in answers] == ["pass", "pass"]
