@@ -17,6 +17,7 @@ from typing import Any
 
 from pipeline.sandbox.inside import exceptions, layout, parse
 from pipeline.sandbox.inside.holder import (
+    ABILITIES,
     COLLECTIONS,
     GIVEN,
     MUTABLE,
@@ -42,7 +43,7 @@ Ask = Callable[[str, int, Any, list[Any]], Reply]
 
 
 class Remote:
-    """An object that stays with the program."""
+    """An object that stays with the program; what not every object can do is in its class of `_REMOTES`."""
 
     __slots__ = ("_ask", "_handle")
 
@@ -66,25 +67,44 @@ class Remote:
     def __setattr__(self, name: str, value: Any) -> None:
         self._result("set", name, (value,))
 
-    def __call__(self, *arguments: Any, **named: Any) -> Any:
-        """The result of the call, which happens where the program is."""
-        return self._result("call", list(named.items()), arguments)
-
-    def __iter__(self) -> Any:
-        iterator = self._result("iterate")
-        return iterator if isinstance(iterator, Remote) else iter(iterator)
-
-    def __next__(self) -> Any:
-        return self._result("next")
-
-    def __getitem__(self, key: Any) -> Any:
-        return self._result("item", key)
-
-    def __len__(self) -> Any:
-        return self._result("length")
-
     def __bool__(self) -> Any:
         return self._result("truth") is True
+
+
+def _called(self: Remote, *arguments: Any, **named: Any) -> Any:
+    """The result of the call, which happens where the program is."""
+    return self._result("call", list(named.items()), arguments)
+
+
+def _iterated(self: Remote) -> Any:
+    iterator = self._result("iterate")
+    return iterator if isinstance(iterator, Remote) else iter(iterator)
+
+
+# By their abilities: what can be called is callable to a check if, and only if, it is to the program.
+_ABLE: dict[str, Callable[..., Any]] = {
+    "__call__": _called,
+    "__iter__": _iterated,
+    "__next__": lambda self: self._result("next"),
+    "__len__": lambda self: self._result("length"),
+    "__getitem__": lambda self, key: self._result("item", key),
+}
+_REMOTES: list[type[Remote]] = [
+    type(
+        "Remote",
+        (Remote,),
+        {"__slots__": ()} | {name: _ABLE[name] for place, name in enumerate(ABILITIES) if able >> place & 1},
+    )
+    for able in range(1 << len(ABILITIES))
+]
+
+_KINDS_OF_REMOTES = frozenset(_REMOTES)
+
+
+def _is_remote(value: Any) -> bool:
+    """Whether it is a remote by its class exactly: another kind of class may say that it equals one."""
+    kind = type(value)
+    return type(kind) is type and kind in _KINDS_OF_REMOTES
 
 
 def _take_over(mine: Any, theirs: Any) -> None:
@@ -109,7 +129,7 @@ def _received(ask: Ask, kind: int, content: Any) -> Any:
     if kind == VALUE:
         return content
     if kind == OBJECT and type(content) is int:
-        return Remote(ask, content)
+        return _REMOTES[content % len(_REMOTES)](ask, content)
     if kind == STOP:
         raise StopIteration
     error = exceptions.made(content)
@@ -124,10 +144,10 @@ def direct(holder: Holder) -> Ask:
     stuck: list[bool] = []  # whether a function of the check gave what cannot cross
 
     def inward(value: Any) -> Any:
-        if type(value) is Remote:
+        if _is_remote(value):
             if value._ask is not ask:  # made by the check, for the program's namespace or whatever it likes
                 raise NotPlain
-            return holder.objects[value._handle]
+            return holder.meant(OBJECT, value._handle)
         if is_leaf(value) or _is_fixed(value):
             return value
         if type(value) is slice:
@@ -199,7 +219,7 @@ def over_pipes(read_end: int, write_end: int) -> Ask:
 
 def _told(argument: Any) -> tuple[int, Any]:
     """An argument as plain data, or an object of the program's by number."""
-    return (OBJECT, argument._handle) if type(argument) is Remote else (VALUE, argument)
+    return (OBJECT, argument._handle) if _is_remote(argument) else (VALUE, argument)
 
 
 def wanted_names(code: types.CodeType, entry_point: str) -> set[str]:

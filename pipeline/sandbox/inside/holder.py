@@ -20,6 +20,9 @@ SEQUENCES = (list, bytearray, collections.deque)
 COLLECTIONS = (dict, set, collections.Counter, collections.defaultdict, collections.OrderedDict)
 MUTABLE = SEQUENCES + COLLECTIONS
 _module = type.__dict__["__module__"].__get__
+_mro = type.__dict__["__mro__"].__get__
+# What not every object can do, and its class says: a bit each of the number that the object is told by.
+ABILITIES = ("__call__", "__iter__", "__next__", "__len__", "__getitem__")
 _LEAVES = frozenset([int, float, str, bool, bytes, complex, type(None)])
 VALUE, OBJECT, RAISED, STOP, NO_REPLY, GIVEN = range(6)
 
@@ -55,7 +58,7 @@ class Holder:
     def do(self, verb: str, handle: int, detail: Any, arguments: list[Any]) -> Reply:
         """One request of the check; exceptions of the program cross as `exceptions` says."""
         try:
-            return exceptions.with_none_active(self._do, verb, self.objects[handle], detail, arguments)
+            return exceptions.with_none_active(self._do, verb, self.meant(OBJECT, handle), detail, arguments)
         except StopIteration:
             return STOP, None, []
         except NotPlain:
@@ -99,7 +102,7 @@ class Holder:
 
     def meant(self, kind: int, content: Any) -> Any:
         """What an argument told over a pipe stands for."""
-        return self.objects[content] if kind == OBJECT else content
+        return self.objects[content >> len(ABILITIES)] if kind == OBJECT else content
 
     def reply(self, value: Any) -> Reply:
         """The value as plain data, or by number."""
@@ -108,8 +111,10 @@ class Holder:
         kind, raw = transport.careful(value, MAX_MESSAGE_BYTES)
         if kind == layout.PLAIN:
             return VALUE, parse.parse(raw), []
+        said = set().union(*map(vars, _mro(type(value))))
+        able = sum((name in said) << place for place, name in enumerate(ABILITIES))
         self.objects.append(value)
-        return OBJECT, len(self.objects) - 1, []
+        return OBJECT, len(self.objects) - 1 << len(ABILITIES) | able, []
 
 
 class Unloadable(Holder):

@@ -166,3 +166,27 @@ def test_a_program_that_cannot_load_passes_no_check_that_expects_an_exception(sa
         f"{head}def f(x):\n    raise TypeError\n",
     ]
     assert verdicts(sandbox, programs, [check]) == [["error"], ["pass"]]
+
+
+@pytest.mark.parametrize("head", PLACES.values(), ids=PLACES)
+def test_an_object_can_do_for_a_check_what_it_can_do_for_its_program(sandbox: Sandbox, head: str):
+    does = [
+        "lambda: 1",
+        "(y for y in [1])",
+        "type('A', (), {'__len__': lambda self: 3, '__getitem__': lambda self, key: [5, 6, 7][key]})()",
+        "object()",
+    ]
+    checks = [
+        "assert callable(f(1))",
+        "from collections.abc import Iterator\nassert isinstance(f(1), Iterator)",
+        "assert hasattr(f(1), '__iter__')",
+        "assert hasattr(f(1), '__len__')",
+        "try:\n    given = list(f(1))\nexcept TypeError:\n    given = []\nassert given == [5, 6, 7]",
+    ]
+    expected = [
+        ["pass", "fail", "fail", "fail", "fail"],
+        ["fail", "pass", "pass", "fail", "fail"],
+        ["fail", "fail", "fail", "pass", "pass"],
+        ["fail", "fail", "fail", "fail", "fail"],
+    ]
+    assert verdicts(sandbox, [f"{head}def f(x):\n    return {made}\n" for made in does], checks) == expected
