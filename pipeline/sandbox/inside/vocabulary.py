@@ -79,7 +79,7 @@ KEEPING = frozenset(
     __spec__ supports_dir_fd supports_effective_ids supports_fd supports_follow_symlinks pathconf_names
     confstr_names sysconf_names algorithms_available algorithms_guaranteed ESCAPE_DCT BACKSLASH
     Annotated GenericAlias kwlist softkwlist name2codepoint codepoint2name html5 entitydefs
-    unicode_whitespace_trans
+    unicode_whitespace_trans dup dup2 pipe pipe2 closerange eventfd
     """.split()
 )
 KEEPS_NOTHING = frozenset(

@@ -38,6 +38,7 @@ KEEPS = {
             return was
     """,
     "in its file mode mask": "import os\ndef f():\n    return os.umask(0o77)\n",
+    "in its descriptors": "import os\ndef f():\n    return os.dup(0)\n",
     "in a set of os": """
         import os
         def f():
