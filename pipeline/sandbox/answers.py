@@ -28,9 +28,12 @@ SIGKILL, SIGSYS, SIGXCPU = 9, 31, 24
 Known = dict[bytes | tuple[int, bytes], Seen]
 
 
-def seen_of_frame(kind: int, payload: bytes, known: Known) -> Seen:
-    """What a frame of one of the kinds in STATUS_OF_KIND says; `known` remembers what was read before."""
-    if len(payload) > (MAX_VALUE_BYTES if kind == layout.PLAIN else MAX_NAME_BYTES):
+def seen_of_frame(kind: int, payload: bytes, known: Known, max_bytes: int = MAX_VALUE_BYTES) -> Seen:
+    """What a frame of one of the kinds in STATUS_OF_KIND says; `known` remembers what was read before.
+
+    max_bytes: of a value, which a child that its program has for itself need not have kept to.
+    """
+    if len(payload) > (max_bytes if kind == layout.PLAIN else MAX_NAME_BYTES):
         return Seen(statuses.LARGE)  # written by the program itself: it takes a hundred times as much to read
     key = payload if kind == layout.PLAIN else (kind, payload)
     return known.get(key) or known.setdefault(key, _read(kind, payload))
@@ -91,14 +94,16 @@ def split_seen(outcome: Outcome) -> Seen:
     return Seen(said if said in statuses.VERDICTS else statuses.ERROR)
 
 
-def alone_seen(outcome: Outcome, program: int, call: int, known: Known) -> tuple[int, Seen, int | None]:
+def alone_seen(
+    outcome: Outcome, program: int, call: int, known: Known, max_bytes: int
+) -> tuple[int, Seen, int | None]:
     """(call, or WHOLE where the program does not load; what its child says about it; CPU ns)."""
     status = status_of_end(outcome.ended)
     if status is not None:
         return call, Seen(status), None
     for frame in outcome.frames:
         if frame[1] == program and frame[2] in (call, layout.WHOLE) and frame[3] <= layout.TOO_LARGE:
-            return frame[2], seen_of_frame(frame[3], frame[5], known), frame[4]
+            return frame[2], seen_of_frame(frame[3], frame[5], known, max_bytes), frame[4]
     return call, Seen(statuses.EXIT), None
 
 

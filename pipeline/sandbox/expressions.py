@@ -39,7 +39,7 @@ def evaluate_group(
     for index in sorted(alone):
         only: list[shared.JobRequest] = [(0, "", [(0, texts[index])], [], [(0, "", None)])]
         outcome = yield _request(run.ALONE, only, params)
-        _, found[index], _ = alone_seen(outcome, 0, 0, known)
+        _, found[index], _ = alone_seen(outcome, 0, 0, known, params.max_value_bytes)
     return [found[index].value for index in range(len(texts))]
 
 

@@ -161,7 +161,7 @@ def _run_own(progress: Progress, params: SandboxParams) -> Generator[Request, Ou
             for frame in outcome.frames:
                 answers = frame[2] in calls or frame[2] == layout.WHOLE
                 if frame[1] == program and answers and frame[3] <= layout.TOO_LARGE:
-                    seen = seen_of_frame(frame[3], frame[5], progress.known)
+                    seen = seen_of_frame(frame[3], frame[5], progress.known, params.max_value_bytes)
                     progress.settle(program, frame[2], seen, frame[4])
             if not outcome.complete and not outcome.full:
                 _blame_own(progress, program, calls, outcome, params)
@@ -199,7 +199,9 @@ def _run_alone(progress: Progress, params: SandboxParams) -> Generator[Request, 
                     (0, "", [(column, column_text)], [], [(program, text, None)])
                 ]
                 outcome = yield _request(run.ALONE, body, params, progress.limit_s)
-                settled, seen, cpu_ns = alone_seen(outcome, program, column, progress.known)
+                settled, seen, cpu_ns = alone_seen(
+                    outcome, program, column, progress.known, params.max_value_bytes
+                )
                 progress.peak_bytes[program, column] = outcome.peak_bytes
             else:
                 outcome = yield _split_request(

@@ -160,3 +160,19 @@ def test_a_workers_output_comes_back_as_it_was_given(sandbox: Sandbox):
     assert result.output == b"cba"
     assert 0 < result.cpu_s < 1
     assert result.peak_bytes > 1 << 20
+
+
+@pytest.mark.parametrize("way", ["__import__", "eval('__import__')"], ids=["for every call", "of its own"])
+def test_no_process_that_a_program_has_for_itself_brings_back_more_than_a_value_may_have(
+    sandbox: Sandbox, way: str
+):
+    writes_it_itself = f"""
+def f(x):
+    gc, size = {way}("gc"), {sandbox.params.max_value_bytes}
+    [arena] = [thing for thing in gc.get_objects() if type(thing).__name__ == "Arena"]
+    job, program, call = arena.words[1] >> 40, arena.words[1] >> 20 & 0xFFFFF, arena.words[1] & 0xFFFFF
+    arena.put(job, program, call, 0, 0, b"u" + size.to_bytes(4, "little") + b"a" * size)
+"""
+    result = ran(sandbox, [writes_it_itself], ["f(1)"])
+    kind = "programs_run_alone" if way == "__import__" else "programs_run_in_own_process"
+    assert (shown(result), result.reasons[kind]) == (["large"], 1)
