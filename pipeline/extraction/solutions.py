@@ -1,6 +1,7 @@
 """A completion -> the code of a solution, or the reason why it holds none.
 
-What is kept is the entry point and what it needs: imports, the functions, classes and variables it reaches.
+What is kept is the entry point and what it needs: imports, the functions, classes and variables it reaches,
+and what the starter code defines.
 Examples of use, tests and prints fall away, so that samples that differ in them alone are one solution.
 
     several blocks         the last one that defines the entry point wins, as a model's final word; where the
@@ -204,9 +205,13 @@ class _Search:
     def _assembled(
         self, piece: Piece, module: Sequence[Definition], chosen: Definition, mends: list[str]
     ) -> Outcome:
-        """The chosen definition with all that it needs: from its own piece, then others, then the starter."""
-        entry_point = self.task.entry_point
-        kept = needed(module, set(), entry_point, chosen)
+        """The chosen definition with all that it needs: from its own piece, then others, then the starter.
+
+        What the starter code defines is there as well, needed or not: a test may use it.
+        """
+        entry_point, starter = self.task.entry_point, repairs.starter_definitions(self.task)
+        promised = {n for d in starter if not isinstance(d.statement, IMPORTS) for n in bound(d.statement)}
+        kept = needed(module, promised, entry_point, chosen)
         missing = unresolved(kept)
         for other in self.found:
             if other is piece or not missing:
@@ -217,9 +222,11 @@ class _Search:
                 missing = unresolved(kept)
         if missing & self.broken:
             return Loss(DOES_NOT_PARSE)
-        given = needed(repairs.starter_definitions(self.task), missing, entry_point) if missing else []
-        if given:
-            kept, mends = [*given, *kept], [*mends, ADDED_IMPORT]
+        promised -= {name for definition in kept for name in bound(definition.statement)}
+        given = needed(starter, missing | promised, entry_point) if missing or promised else []
+        if any(bound(definition.statement) & missing for definition in given):
+            mends = [*mends, ADDED_IMPORT]
+        kept = [*given, *kept]
         if imports := forgotten_imports(kept):
             mends = [*mends, ADDED_IMPORT]
         code = _written(imports, kept)
