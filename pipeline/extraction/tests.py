@@ -22,6 +22,7 @@ from pipeline.extraction.blocks import after_thinking, blocks, opens_fence
 from pipeline.extraction.definitions import (
     FORGOTTEN,
     FUNCTIONS,
+    IMPORTS,
     bound,
     definitions,
     unresolved,
@@ -86,7 +87,11 @@ class _Reader:
         declared = signature(task)
         self.entry_point = task.entry_point
         self.parameters = [argument.arg for argument in declared.args.args] if declared else ["it"]
-        given = {name for definition in starter_definitions(task) for name in bound(definition.statement)}
+        starter = starter_definitions(task)
+        imports = [d for d in starter if isinstance(d.statement, IMPORTS)]
+        self.imports = {name: d.code for d in imports for name in bound(d.statement)}
+        # Solutions have what the starter code defines, but only the imports that they need.
+        given = {name for definition in starter for name in bound(definition.statement)} - self.imports.keys()
         self.given = given | {task.entry_point} | sys.stdlib_module_names
         self.tests: list[str] = []
         self.losses: Counter[str] = Counter()
@@ -217,9 +222,9 @@ class _Reader:
             self.losses[DOES_NOT_PARSE] += 1
             return
         missing = self._missing(text)
-        if missing <= FORGOTTEN.keys():
-            imports = [f"from {FORGOTTEN[name]} import {name}\n" for name in sorted(missing)]
-            self.tests.append("".join(imports) + text)
+        if missing <= FORGOTTEN.keys() | self.imports.keys():
+            imports = [self.imports.get(n) or f"from {FORGOTTEN[n]} import {n}" for n in sorted(missing)]
+            self.tests.append("\n".join([*dict.fromkeys(imports), text]))
         else:
             self.losses[UNDEFINED_NAME] += 1
 
