@@ -23,7 +23,7 @@ import sys
 import warnings
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pipeline.unittest_calls import without_unittest
 from pipeline.vacuity import (
@@ -38,10 +38,14 @@ from pipeline.vacuity import (
 
 @dataclass(frozen=True)
 class ValueTest:
-    """`call` returns what `expected` evaluates to; both normalized, so that equal ones are equal text."""
+    """`call` returns what `expected` evaluates to; both normalized, so that equal ones are equal text.
+
+    code: the assert that says so, with brackets where a side needs them.
+    """
 
     call: str
     expected: str
+    code: str = field(compare=False)
 
 
 @dataclass(frozen=True)
@@ -178,7 +182,7 @@ def _value(condition: ast.expr, entry_point: str) -> ValueTest | None:
         return None
     match condition:
         case ast.UnaryOp(op=ast.Not(), operand=operand):
-            return _truth(operand, "False", entry_point)
+            return _truth(operand, False, entry_point)
         case ast.Compare(left=left, ops=[ast.Eq() | ast.Is() as operator], comparators=[right]):
             call, expected = (left, right) if calls(left, entry_point) else (right, left)
             if _yields_object(call) or _yields_object(expected):
@@ -186,24 +190,31 @@ def _value(condition: ast.expr, entry_point: str) -> ValueTest | None:
             if _is_call(call, entry_point) and _is_expected(expected, entry_point):
                 return _compared(call, operator, expected)
             return None
-    return _truth(condition, "True", entry_point)
+    return _truth(condition, True, entry_point)
 
 
 def _compared(call: ast.expr, operator: ast.cmpop, expected: ast.expr) -> ValueTest | None:
     if isinstance(operator, ast.Eq) or _is_constant(expected, None):
-        return ValueTest(ast.unparse(call), ast.unparse(expected))
+        return _value_test(call, expected)
     if _is_constant(expected, True) or _is_constant(expected, False):
         # 1 equals True, so that `is` has to be asked where both still are objects.
-        return ValueTest(ast.unparse(ast.Compare(call, [operator], [expected])), "True")
+        return _value_test(ast.Compare(call, [operator], [expected]), ast.Constant(True))
     return None
+
+
+def _value_test(call: ast.expr, expected: ast.expr) -> ValueTest:
+    whole = ast.Assert(ast.Compare(call, [ast.Eq()], [expected]), None)
+    return ValueTest(ast.unparse(call), ast.unparse(expected), ast.unparse(whole))
 
 
 def _is_constant(expression: ast.expr, value: bool | None) -> bool:
     return isinstance(expression, ast.Constant) and expression.value is value
 
 
-def _truth(operand: ast.expr, expected: str, entry_point: str) -> ValueTest | None:
-    return ValueTest(f"bool({ast.unparse(operand)})", expected) if _is_call(operand, entry_point) else None
+def _truth(operand: ast.expr, expected: bool, entry_point: str) -> ValueTest | None:
+    if not _is_call(operand, entry_point):
+        return None
+    return _value_test(ast.Call(ast.Name("bool", ast.Load()), [operand], []), ast.Constant(expected))
 
 
 def _is_call(expression: ast.expr, entry_point: str) -> bool:

@@ -166,11 +166,10 @@ def _test_row(task: Task, code: str) -> Row | str:
     if isinstance(parsed, Degenerate):
         return parsed.reason
     value = isinstance(parsed, ValueTest)
-    text = f"assert {parsed.call} == {parsed.expected}" if isinstance(parsed, ValueTest) else parsed.code
     return {
-        "test_id": content_id("test", task.task_id, text),
+        "test_id": content_id("test", task.task_id, parsed.code),
         "task_id": task.task_id,
-        "code": text,
+        "code": parsed.code,
         "kind": VALUE if value else CODE,
         "call": parsed.call if isinstance(parsed, ValueTest) else None,
         "expected": parsed.expected if isinstance(parsed, ValueTest) else None,

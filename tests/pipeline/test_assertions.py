@@ -136,7 +136,7 @@ DEGENERATE_TESTS = {
 
 @pytest.mark.parametrize(("code", "cut"), VALUE_TESTS.items(), ids=VALUE_TESTS)
 def test_a_test_of_one_equality_is_cut_into_call_and_expected(code, cut):
-    assert parse_test(code, "f") == ValueTest(*cut)
+    assert parse_test(code, "f") == ValueTest(*cut, "")
 
 
 @pytest.mark.parametrize("code", CODE_TESTS.values(), ids=CODE_TESTS)
@@ -207,13 +207,16 @@ def test_unittests_methods_are_asserts_wherever_they_stand():
 
 
 def test_a_function_named_like_a_builtin_is_still_the_solutions():
-    assert parse_test("assert sum([1]) == 1", "sum") == ValueTest("sum([1])", "1")
+    assert parse_test("assert sum([1]) == 1", "sum") == ValueTest("sum([1])", "1", "")
     assert isinstance(parse_test("assert sum([1]) == sum([1, 0])", "sum"), CodeTest)
-    assert parse_test("assert f(sum([1])) == sum([1])", "f") == ValueTest("f(sum([1]))", "sum([1])")
+    assert parse_test("assert f(sum([1])) == sum([1])", "f") == ValueTest("f(sum([1]))", "sum([1])", "")
 
 
 EXPRESSIONS = st.sampled_from(
-    ["f(1)", "f([2, 1])", "2", "[1]", "None", "True", "x", "sorted([2])", "f(x=3)[0]"]
+    [
+        *("f(1)", "f([2, 1])", "2", "[1]", "None", "True", "x", "sorted([2])", "f(x=3)[0]"),
+        *("False", "(2 if 0 else 1)", "(0 or 2)", "(not 1)", "(1 < 2)"),
+    ]
 )
 FORMS = ["assert {} == {}", "assert {} is {}", "assert not {}", "assert {} != {}", "x = {}\nassert x == {}"]
 
@@ -228,7 +231,8 @@ def test_what_was_cut_fails_exactly_where_the_test_fails(form, left, right):
         whole = _passes(lambda n: exec(code, n), dict(namespace))
         if isinstance(parsed, ValueTest):
             cut = _passes(lambda n: _compare(parsed, n), dict(namespace))
-            assert cut == whole, (code, parsed, answer)
+            written = _passes(lambda n: exec(parsed.code, n), dict(namespace))
+            assert cut == written == whole, (code, parsed, answer)
         elif isinstance(parsed, CodeTest):
             assert _passes(lambda n: exec(parsed.code, n), dict(namespace)) == whole, (code, parsed, answer)
 
@@ -257,7 +261,12 @@ def test_a_cut_test_reads_the_same_when_it_is_put_together_again():
     for code, (call, expected) in VALUE_TESTS.items():
         again = parse_test(f"assert {call} == {expected}", "f")
         if " is " not in call and not call.startswith("bool("):
-            assert again == ValueTest(call, expected), code
+            assert again == ValueTest(call, expected, ""), code
+
+
+def test_a_cut_test_is_written_with_the_brackets_that_it_needs():
+    for code in ("assert (f(1) is False) == True", "assert f(1) == (not 1)", "assert f(1) == (5 and 0)"):
+        assert parse_test(code, "f").code == code
 
 
 def test_parsing_leaves_the_interpreter_as_it_was():
