@@ -3,10 +3,11 @@
 import ast
 from collections.abc import Sequence
 
-from pipeline.extraction.definitions import IMPORTS, bound, used
+from pipeline.extraction.definitions import IMPORTS, SCOPES, bound, used
 from pipeline.extraction.rounds import takes_from
 
 COMPOUND = (ast.For, ast.While, ast.If, ast.With, ast.Try)
+DEFINING = (*SCOPES, *IMPORTS)
 PLAIN_TARGETS = (ast.Name, ast.Tuple, ast.List)
 
 
@@ -14,9 +15,11 @@ def needed(context: Sequence[ast.stmt], test: ast.stmt) -> list[ast.stmt]:
     """The statements of the context that the test depends on, in order."""
     wanted, kept = used(test), list[ast.stmt]()
     ours = {name for statement in context for name in bound(statement)}
+    linked = _linked(context)
     for statement in reversed(context):
         names = bound(statement)
-        touched = used(statement) & wanted & (ours if asserts(statement) else wanted)
+        reached = wanted.union(*(linked[name] for name in wanted & linked.keys()))
+        touched = used(statement) & reached & (ours if asserts(statement) else reached)
         # Such as `items.append(3)`, alone or in a loop, which binds a name of its own.
         acts = (isinstance(statement, COMPOUND) and _acts(statement)) or takes_from(statement, touched)
         changes = touched and (not names or acts)
@@ -29,6 +32,18 @@ def needed(context: Sequence[ast.stmt], test: ast.stmt) -> list[ast.stmt]:
             wanted = wanted - names
         wanted = wanted | (set() if isinstance(statement, IMPORTS) else used(statement))
     return kept
+
+
+def _linked(context: Sequence[ast.stmt]) -> dict[str, set[str]]:
+    """Each name of an object -> those of objects that may be, or hold, the same: `b = a`, `b.next = c`."""
+    objects = {name for s in context if not isinstance(s, DEFINING) for name in bound(s)}
+    linked: dict[str, set[str]] = {}
+    for statement in context:
+        together = set[str]() if isinstance(statement, DEFINING) else used(statement) | bound(statement)
+        together = together & objects
+        group = together.union(*(linked[name] for name in together & linked.keys()))
+        linked.update(dict.fromkeys(group, group))
+    return linked
 
 
 def asserts(node: ast.AST) -> bool:
