@@ -57,6 +57,18 @@ def asserts(node: ast.AST) -> bool:
     )
 
 
+def checks(node: ast.AST, context: Sequence[ast.stmt]) -> bool:
+    """Whether it uses a function of the context that asserts."""
+    names = used(node)
+    return any(isinstance(s, ast.FunctionDef) and s.name in names and asserts(s) for s in context)
+
+
+def is_called(name: str, node: ast.AST) -> bool:
+    """Whether something in it calls what bears the name."""
+    calls = [child for child in ast.walk(node) if isinstance(child, ast.Call)]
+    return any(isinstance(call.func, ast.Name) and call.func.id == name for call in calls)
+
+
 def _callee(call: ast.Call) -> str:
     match call.func:
         case ast.Name(id=name) | ast.Attribute(attr=name):

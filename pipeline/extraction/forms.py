@@ -13,6 +13,8 @@ from pipeline.extraction.rounds import can_stand_for, changes, leaves_something,
 
 INPUT_KEYS = ("input", "inputs", "args", "arguments", "params")
 EXPECTED_KEYS = ("expected", "output", "expected_output", "result", "answer")
+OWNERS = ("self", "cls")
+BINDING = ("staticmethod", "classmethod")
 LIBRARIES = sys.stdlib_module_names | {"np", "numpy", "pd", "scipy"}
 METHODS_OF_DATA = frozenset(
     name for kind in (str, bytes, int, float, list, tuple, dict, set) for name in dir(kind)
@@ -50,8 +52,11 @@ def substituted(statement: ast.stmt, values: Mapping[str, ast.expr]) -> ast.stmt
 
 
 def without_self(function: ast.FunctionDef) -> ast.FunctionDef:
-    """A test class's method with `self.x` as plain `x`."""
-    return cast(ast.FunctionDef, _WithoutSelf().visit(function))
+    """A test class's method as a function, with `self.x` as plain `x`."""
+    plain = cast(ast.FunctionDef, _WithoutSelf().visit(function))
+    plain.args.args = [argument for argument in plain.args.args if argument.arg not in OWNERS]
+    plain.decorator_list = [d for d in plain.decorator_list if ast.unparse(d) not in BINDING]
+    return plain
 
 
 def without_solution(statement: ast.stmt, entry_point: str) -> ast.stmt:
@@ -288,7 +293,7 @@ class _Substituted(ast.NodeTransformer):
 class _WithoutSelf(ast.NodeTransformer):
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
         self.generic_visit(node)
-        is_self = isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
+        is_self = isinstance(node.value, ast.Name) and node.value.id in OWNERS
         return ast.Name(node.attr, node.ctx) if is_self else node
 
 

@@ -2,6 +2,7 @@
 
     asserts                one a test; `assert a and b` is two, several on a line are several
     test functions         one test an assert, with the assignments it needs before it
+    checkers               `def check(x, y): assert f(x) == y`, one test a call of it
     unittest classes       methods without `self`, setUp before each, subTest, assertRaises, assertAlmostEqual
     tables                 lists of (input, expected), with or without a loop, JSON, pytest's parametrize
     doctests               `>>> f(x)` and the value below it
@@ -28,7 +29,7 @@ from pipeline.extraction.definitions import (
     unresolved,
     used,
 )
-from pipeline.extraction.dependence import asserts, needed, shows
+from pipeline.extraction.dependence import asserts, checks, is_called, needed, shows
 from pipeline.extraction.forms import (
     conjuncts,
     parametrized,
@@ -40,7 +41,7 @@ from pipeline.extraction.forms import (
     written_tests,
 )
 from pipeline.extraction.repairs import signature, starter_definitions
-from pipeline.extraction.rounds import moves_on
+from pipeline.extraction.rounds import ASSIGNING, moves_on
 from pipeline.extraction.runners import is_subtest, plain_statement
 from pipeline.extraction.syntax import Piece, parsed, pieces
 from pipeline.tasks import Task
@@ -50,10 +51,11 @@ EMPTY = "empty"  # nothing, or only whitespace
 UNFINISHED_THINKING = "unfinished_thinking"  # the thought was never closed
 NO_TEST = "no_test"  # nothing in it looks like a test
 DOES_NOT_PARSE = "does_not_parse"  # an assert that is not Python, or was cut off
-NEEDS_FIXTURE = "needs_fixture"  # a test function with parameters that nothing here can fill
+NEEDS_FIXTURE = "needs_fixture"  # a test function with parameters that nothing here fills
 UNDEFINED_NAME = "undefined_name"  # it reads a name that nothing defines, so that no solution can pass it
 LOSSES = (EMPTY, UNFINISHED_THINKING, NO_TEST, DOES_NOT_PARSE, NEEDS_FIXTURE, UNDEFINED_NAME)
 
+PREPARING = ("setUp", "setup_method", "setUpClass")
 TABLE_NAME = re.compile(r"test|case|example|assert|check", re.IGNORECASE)
 ASSERT = re.compile(r"\bassert\b(?=[\s(])")
 
@@ -114,7 +116,7 @@ class _Reader:
             statement = self._plain(written, context)
             match statement:
                 case ast.FunctionDef():
-                    self._function(statement, context)
+                    self._function(statement, context, [other for other in body if other is not written])
                 case ast.ClassDef():
                     self._class(statement, context)
                 case ast.If(body=inner) | ast.With(body=inner) if _is_transparent(statement):
@@ -128,7 +130,7 @@ class _Reader:
                     | ast.AnnAssign(value=ast.List() | ast.Tuple() | ast.Dict() as table)
                 ) if _is_table(statement, body):
                     self._table(table)
-                case _ if asserts(statement):
+                case _ if asserts(statement) or _is_check(statement, context):
                     for single in conjuncts(statement):
                         self._take(context, single)
                         if moves_on(single, context, self.entry_point):
@@ -142,20 +144,25 @@ class _Reader:
         by_parts = isinstance(statement, ast.FunctionDef | ast.ClassDef | ast.For) or is_subtest(statement)
         return statement if by_parts else plain_statement(statement, context)
 
-    def _function(self, function: ast.FunctionDef, context: list[ast.stmt]) -> None:
-        names = [argument.arg for argument in function.args.args if argument.arg not in ("self", "cls")]
+    def _function(
+        self, function: ast.FunctionDef, context: list[ast.stmt], others: Sequence[ast.stmt]
+    ) -> None:
+        """Take a function's tests; others: the statements beside it, which may call it."""
+        names = [node.arg for node in ast.walk(function.args) if isinstance(node, ast.arg)]
         if function.name == self.entry_point:
             return
-        if not asserts(function):
+        if not asserts(function) and not checks(function, context):
             context.append(plain_statement(function, context))
         elif cases := parametrized(function, context):
             for case in cases:
                 self._statements(case, list(context))
         elif not names:
             self._statements(function.body, list(context))
-        elif len(names) == 1 and not function.name.startswith("test"):  # HumanEval's check(candidate)
+        elif len(names) == 1 and is_called(names[0], function):  # HumanEval's check(candidate)
             entry = {names[0]: ast.Name(self.entry_point, ast.Load())}
             self._statements([substituted(statement, entry) for statement in function.body], list(context))
+        elif any(function.name in used(other) for other in others):
+            context.append(plain_statement(function, context))
         else:
             self.losses[NEEDS_FIXTURE] += 1
 
@@ -166,13 +173,17 @@ class _Reader:
             return
         methods = [without_self(s) for s in cls.body if isinstance(s, ast.FunctionDef)]
         constants = [s for s in cls.body if isinstance(s, ast.Assign | ast.AnnAssign)]
-        prepared = [s for m in methods if m.name in ("setUp", "setup_method", "setUpClass") for s in m.body]
-        for method in methods:
-            if asserts(method):
-                self._function(method, [*context, *constants, *prepared])
+        prepared = [s for m in methods if m.name in PREPARING for s in m.body]
+        tests = [m for m in methods if m.name.startswith("test") or (asserts(m) and not m.args.args)]
+        others = [m for m in methods if m not in tests and m.name not in (*PREPARING, self.entry_point)]
+        helpers = [plain_statement(m, context) for m in others]
+        before = [*context, *constants, *helpers, *prepared]
+        for method in tests:
+            if asserts(method) or checks(method, before):
+                self._function(method, before, [])
 
     def _loop(self, loop: ast.For, context: list[ast.stmt]) -> None:
-        if not asserts(loop):
+        if not asserts(loop) and not checks(loop, context):
             context.append(loop)
             return
         bodies = repeated(loop, context)
@@ -258,6 +269,11 @@ def _meant(example: doctest.Example) -> str:
 def _is_transparent(statement: ast.stmt) -> bool:
     """Whether it is `if __name__ == "__main__":` or unittest's `with self.subTest(...):`."""
     return is_subtest(statement) or (isinstance(statement, ast.If) and "__name__" in used(statement.test))
+
+
+def _is_check(statement: ast.stmt, context: Sequence[ast.stmt]) -> bool:
+    """Whether it calls a checker for nothing else than that it may fail."""
+    return not isinstance(statement, ASSIGNING) and checks(statement, context)
 
 
 def _is_table(assignment: ast.Assign | ast.AnnAssign, body: Sequence[ast.stmt]) -> bool:
