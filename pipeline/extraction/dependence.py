@@ -1,18 +1,29 @@
 """What a test needs of the statements before it: those that bind its names or change its objects."""
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from pipeline.extraction.definitions import IMPORTS, SCOPES, bound, used
 from pipeline.extraction.rounds import takes_from
 
 COMPOUND = (ast.For, ast.While, ast.If, ast.With, ast.Try)
 DEFINING = (*SCOPES, *IMPORTS)
+UNUSED = "_"  # holds what is not looked at
 PLAIN_TARGETS = (ast.Name, ast.Tuple, ast.List)
 
 
-def needed(context: Sequence[ast.stmt], test: ast.stmt) -> list[ast.stmt]:
-    """The statements of the context that the test depends on, in order."""
+def needed(context: Sequence[ast.stmt], test: ast.stmt, entry_point: str) -> list[ast.stmt]:
+    """The statements of the context that the test depends on, in order.
+
+    A test that would call nothing is about what earlier calls did to its objects: it depends on them, too.
+    """
+    kept = _needed(context, test, "")
+    calls = any(entry_point in used(statement) for statement in (*kept, test))
+    return kept if calls or not used(test) & changeable(context) else _needed(context, test, entry_point)
+
+
+def _needed(context: Sequence[ast.stmt], test: ast.stmt, changing: str) -> list[ast.stmt]:
+    """changing: the function that may change what it is handed."""
     wanted, kept = used(test), list[ast.stmt]()
     ours = {name for statement in context for name in bound(statement)}
     linked = _linked(context)
@@ -22,7 +33,8 @@ def needed(context: Sequence[ast.stmt], test: ast.stmt) -> list[ast.stmt]:
         touched = used(statement) & reached & (ours if asserts(statement) else reached)
         # Such as `items.append(3)`, alone or in a loop, which binds a name of its own.
         acts = (isinstance(statement, COMPOUND) and _acts(statement)) or takes_from(statement, touched)
-        changes = touched and (not names or acts)
+        handed = any(used(call) & touched for call in handing_calls(statement, changing))
+        changes = touched and (not names or acts or handed)
         if not names & wanted and not changes:
             continue
         kept.insert(0, statement)
@@ -36,7 +48,7 @@ def needed(context: Sequence[ast.stmt], test: ast.stmt) -> list[ast.stmt]:
 
 def _linked(context: Sequence[ast.stmt]) -> dict[str, set[str]]:
     """Each name of an object -> those of objects that may be, or hold, the same: `b = a`, `b.next = c`."""
-    objects = {name for s in context if not isinstance(s, DEFINING) for name in bound(s)}
+    objects = {name for s in context if not isinstance(s, DEFINING) for name in bound(s)} - {UNUSED}
     linked: dict[str, set[str]] = {}
     for statement in context:
         together = set[str]() if isinstance(statement, DEFINING) else used(statement) | bound(statement)
@@ -55,6 +67,21 @@ def asserts(node: ast.AST) -> bool:
         or (isinstance(child, ast.Call) and _callee(child) in ("raises", "AssertionError"))
         for child in ast.walk(node)
     )
+
+
+def handing_calls(statement: ast.stmt, function: str) -> Iterator[ast.Call]:
+    """Its calls of the function with something that has a name, which the function may change."""
+    for node in ast.walk(statement):
+        match node:
+            case ast.Call(func=ast.Name(id=name), args=args) if name == function:
+                if any(isinstance(argument, ast.Name) for argument in args):
+                    yield node
+
+
+def changeable(context: Sequence[ast.stmt]) -> set[str]:
+    """The names that the context gives to more than constants."""
+    given = (s for s in context if not (isinstance(s, ast.Assign) and isinstance(s.value, ast.Constant)))
+    return {name for statement in given for name in bound(statement)}
 
 
 def checks(node: ast.AST, context: Sequence[ast.stmt]) -> bool:

@@ -21,6 +21,7 @@ from collections.abc import Sequence
 
 from pipeline.extraction.blocks import after_thinking, blocks, opens_fence
 from pipeline.extraction.definitions import (
+    BUILTINS,
     FORGOTTEN,
     FUNCTIONS,
     IMPORTS,
@@ -29,7 +30,16 @@ from pipeline.extraction.definitions import (
     unresolved,
     used,
 )
-from pipeline.extraction.dependence import asserts, checks, is_called, needed, shows
+from pipeline.extraction.dependence import (
+    UNUSED,
+    asserts,
+    changeable,
+    checks,
+    handing_calls,
+    is_called,
+    needed,
+    shows,
+)
 from pipeline.extraction.forms import (
     conjuncts,
     parametrized,
@@ -133,10 +143,21 @@ class _Reader:
                 case _ if asserts(statement) or _is_check(statement, context):
                     for single in conjuncts(statement):
                         self._take(context, single)
-                        if moves_on(single, context, self.entry_point):
-                            context.append(single)
+                        context += self._left_by(single, context)
                 case _ if not shows(statement) and self.entry_point not in bound(statement):
                     context.append(statement)
+
+    def _left_by(self, test: ast.stmt, context: Sequence[ast.stmt]) -> list[ast.stmt]:
+        """What stands for a test, once it is taken, in the context of later ones."""
+        if moves_on(test, context, self.entry_point):
+            return [test]
+        if not isinstance(test, ast.Assert | ast.Expr):  # such as a `try`: its calls may raise
+            return []
+        known = BUILTINS | {self.entry_point} | {name for statement in context for name in bound(statement)}
+        calls = handing_calls(test, self.entry_point)
+        objects = changeable(context)
+        handed = [call for call in calls if used(call) <= known and used(call) & objects]
+        return [ast.Assign([ast.Name(UNUSED, ast.Store())], call) for call in handed]
 
     def _plain(self, written: ast.stmt, context: Sequence[ast.stmt]) -> ast.stmt:
         """The statement in plain Python, unless its parts are read one by one."""
@@ -226,7 +247,7 @@ class _Reader:
                 self.losses[DOES_NOT_PARSE] += 1
 
     def _take(self, context: Sequence[ast.stmt], test: ast.stmt) -> None:
-        module = ast.Module([*needed(context, test), test], [])
+        module = ast.Module([*needed(context, test, self.entry_point), test], [])
         try:
             text = ast.unparse(ast.fix_missing_locations(module))
         except (RecursionError, ValueError):
