@@ -166,10 +166,10 @@ class _Search:
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 return True
             case (
-                ast.Assign(value=ast.Lambda() | ast.Name() | ast.Attribute() | ast.Call())
-                | ast.AnnAssign(value=ast.Lambda() | ast.Name() | ast.Attribute() | ast.Call())
+                ast.Assign(value=(ast.Lambda() | ast.Name() | ast.Attribute() | ast.Call()) as value)
+                | ast.AnnAssign(value=(ast.Lambda() | ast.Name() | ast.Attribute() | ast.Call()) as value)
             ):
-                return self.task.entry_point not in definition.reads  # but not `add = add(1, 2)`
+                return self.task.entry_point not in _read_at_once(value)  # but not `add = add(1, 2)`
         return False
 
     def _by_method(self, piece: Piece) -> Iterator[Outcome]:
@@ -231,6 +231,16 @@ class _Search:
             mends = [*mends, ADDED_IMPORT]
         code = _written(imports, kept)
         return Extracted(code, tuple(dict.fromkeys(mends))) if compiles(code) else Loss(DOES_NOT_COMPILE)
+
+
+def _read_at_once(value: ast.expr) -> set[str]:
+    """The names that are read when the value is made: a lambda reads its own only when it is called."""
+    names, pending = set[str](), list[ast.AST]([value])
+    while pending:
+        node = pending.pop()
+        names |= {node.id} if isinstance(node, ast.Name) else set()
+        pending += [] if isinstance(node, ast.Lambda) else ast.iter_child_nodes(node)
+    return names
 
 
 def _is_whole(statement: ast.stmt) -> bool:
