@@ -89,12 +89,17 @@ def needed(
     wanted = wanted.union(*(definition.reads for definition in own))
     variables: set[str] = set()
     reached = {name: _reached(module, name) for name in _called(module)}
+    imported = {n for d in module if isinstance(d.statement, IMPORTS) for n in bound(d.statement)}
     grown = True
     while grown:
         grown = False
         for definition in module:
             statement = definition.statement
-            if id(definition) in kept or not _needs(definition, wanted, variables, entry_point, reached):
+            if id(definition) in kept or entry_point in bound(statement):
+                continue
+            if not _needs(definition, wanted, variables, entry_point, reached) and not _registers(
+                statement, wanted - imported | {entry_point}, variables, reached
+            ):
                 continue
             kept.add(id(definition))
             wanted = wanted | definition.reads
@@ -155,7 +160,7 @@ def _needs(
     if _is_setting(statement) or _imports_everything(statement):
         return True
     names = bound(statement)
-    if entry_point in names or isinstance(statement, ast.Assert) or _is_main_guard(statement):
+    if isinstance(statement, ast.Assert) or _is_main_guard(statement):
         return False
     if names & wanted or isinstance(statement, (*SCOPES, *IMPORTS)):
         return bool(names & wanted)
@@ -169,11 +174,31 @@ def _needs(
     return bool(reads & variables) and not reads & {entry_point, *SHOWING}
 
 
+def _registers(
+    statement: ast.stmt, objects: set[str], variables: set[str], reached: Mapping[str, set[str]]
+) -> bool:
+    """Whether a decorator hands it to what is needed: `@size.register`, or `@handles("+")` that fills a dict.
+
+    objects: names of what is needed and was made here.
+    """
+    for decorator in getattr(statement, "decorator_list", []):
+        match decorator.func if isinstance(decorator, ast.Call) else decorator:
+            case ast.Attribute(value=ast.Name(id=owner)) if owner in objects:
+                return True
+            case ast.Name(id=name) if reached.get(name, set()) & variables:
+                return True
+    return False
+
+
 def _called(module: Sequence[Definition]) -> set[str]:
-    """The module's functions that a statement of it calls for nothing else than what they do."""
+    """The module's functions that a statement calls for nothing else than what they do, or that decorate."""
     functions = {d.statement.name for d in module if isinstance(d.statement, FUNCTIONS)}
     alone = [d.statement.value for d in module if isinstance(d.statement, ast.Expr)]
-    return functions & {v.func.id for v in alone if isinstance(v, ast.Call) and isinstance(v.func, ast.Name)}
+    decorators = [node for d in module for node in getattr(d.statement, "decorator_list", [])]
+    names = {
+        v.func.id for v in (*alone, *decorators) if isinstance(v, ast.Call) and isinstance(v.func, ast.Name)
+    }
+    return functions & (names | {node.id for node in decorators if isinstance(node, ast.Name)})
 
 
 def _reached(module: Sequence[Definition], name: str) -> set[str]:
