@@ -13,6 +13,8 @@ from pipeline.extraction.rounds import can_stand_for, changes, leaves_something,
 
 INPUT_KEYS = ("input", "inputs", "args", "arguments", "params")
 EXPECTED_KEYS = ("expected", "output", "expected_output", "result", "answer")
+# Marks of a test that a runner is not to run, or that is known to fail.
+SET_ASIDE = ("skip", "xfail", "expectedFailure")
 OWNERS = ("self", "cls")
 BINDING = ("staticmethod", "classmethod")
 LIBRARIES = sys.stdlib_module_names | {"np", "numpy", "pd", "scipy"}
@@ -81,6 +83,15 @@ def repeated(loop: ast.For, context: Sequence[ast.stmt]) -> list[list[ast.stmt]]
     return _filled_by_each(rows, loop.target, loop.body)
 
 
+def is_set_aside(marks: Sequence[ast.expr]) -> bool:
+    """Whether one of the decorators or marks says that the test is not to count."""
+    for mark in marks:
+        match mark.func if isinstance(mark, ast.Call) else mark:
+            case ast.Name(id=name) | ast.Attribute(attr=name) if name in SET_ASIDE:
+                return True
+    return False
+
+
 def parametrized(function: ast.FunctionDef, context: Sequence[ast.stmt]) -> list[list[ast.stmt]] | None:
     """The function's body once for each case of pytest.mark.parametrize, or None where there is none.
 
@@ -93,7 +104,8 @@ def parametrized(function: ast.FunctionDef, context: Sequence[ast.stmt]) -> list
                 target, rows = _targets(names), _rows(table, context)
                 if target is None or not rows:
                     return None
-                rows = [_without_param(row, alone=isinstance(target, ast.Name)) for row in rows]
+                alone = isinstance(target, ast.Name)
+                rows = [_without_param(row, alone=alone) for row in rows if not is_set_aside(_marks(row))]
                 filled = [_filled_by_each(rows, target, body) for body in bodies or [function.body]]
                 bodies = [body for found in filled for body in found or []]
     return bodies or None
@@ -161,6 +173,11 @@ def given(name: str, context: Sequence[ast.stmt]) -> ast.expr | None:
         if name in bound(statement) or changes(statement, name):
             return None
     return None
+
+
+def _marks(row: ast.expr) -> list[ast.expr]:
+    keywords = row.keywords if isinstance(row, ast.Call) else []
+    return [mark for k in keywords if k.arg == "marks" for mark in _elements(k.value) or [k.value]]
 
 
 def _without_param(row: ast.expr, *, alone: bool) -> ast.expr:

@@ -42,6 +42,7 @@ from pipeline.extraction.dependence import (
 )
 from pipeline.extraction.forms import (
     conjuncts,
+    is_set_aside,
     parametrized,
     repeated,
     substituted,
@@ -170,7 +171,7 @@ class _Reader:
     ) -> None:
         """Take a function's tests; others: the statements beside it, which may call it."""
         names = [node.arg for node in ast.walk(function.args) if isinstance(node, ast.arg)]
-        if function.name == self.entry_point:
+        if function.name == self.entry_point or is_set_aside(function.decorator_list):
             return
         if not asserts(function) and not checks(function, context):
             context.append(plain_statement(function, context))
@@ -188,6 +189,8 @@ class _Reader:
             self.losses[NEEDS_FIXTURE] += 1
 
     def _class(self, cls: ast.ClassDef, context: list[ast.stmt]) -> None:
+        if is_set_aside(cls.decorator_list):
+            return
         if not asserts(cls):
             if not any(isinstance(s, FUNCTIONS) and s.name == self.entry_point for s in cls.body):
                 context.append(cls)
