@@ -90,6 +90,7 @@ def needed(
     variables: set[str] = set()
     reached = {name: _reached(module, name) for name in _called(module)}
     imported = {n for d in module if isinstance(d.statement, IMPORTS) for n in bound(d.statement)}
+    families = _families(module)
     grown = True
     while grown:
         grown = False
@@ -97,8 +98,11 @@ def needed(
             statement = definition.statement
             if id(definition) in kept or entry_point in bound(statement):
                 continue
-            if not _needs(definition, wanted, variables, entry_point, reached) and not _registers(
-                statement, wanted - imported | {entry_point}, variables, reached
+            objects = wanted - imported | {entry_point}
+            if not (
+                _needs(definition, wanted, variables, entry_point, reached)
+                or _registers(statement, objects, variables, reached)
+                or (isinstance(statement, ast.ClassDef) and _bases(statement) & families & objects)
             ):
                 continue
             kept.add(id(definition))
@@ -188,6 +192,19 @@ def _registers(
             case ast.Name(id=name) if reached.get(name, set()) & variables:
                 return True
     return False
+
+
+def _families(module: Sequence[Definition]) -> set[str]:
+    """The module's classes, if one of them learns of its subclasses, and so may reach what nothing names."""
+    nodes = (node for definition in module for node in ast.walk(definition.statement))
+    learning = ("__init_subclass__", "__subclasses__")
+    if any(getattr(node, "name", getattr(node, "attr", None)) in learning for node in nodes):
+        return {d.statement.name for d in module if isinstance(d.statement, ast.ClassDef)}
+    return set()
+
+
+def _bases(cls: ast.ClassDef) -> set[str]:
+    return {base.id for base in cls.bases if isinstance(base, ast.Name)}
 
 
 def _called(module: Sequence[Definition]) -> set[str]:
