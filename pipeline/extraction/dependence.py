@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from pipeline.extraction.definitions import IMPORTS, SCOPES, bound, used
-from pipeline.extraction.rounds import takes_from
+from pipeline.extraction.rounds import counted, takes_from
 
 COMPOUND = (ast.For, ast.While, ast.If, ast.With, ast.Try)
 DEFINING = (*SCOPES, *IMPORTS)
@@ -42,7 +42,9 @@ def _needed(context: Sequence[ast.stmt], test: ast.stmt, changing: str) -> list[
             isinstance(target, ast.Name) for target in statement.targets
         ):
             wanted = wanted - names
-        wanted = wanted | (set() if isinstance(statement, IMPORTS) else used(statement))
+        wanted = wanted | (
+            set() if isinstance(statement, IMPORTS) else used(statement) | set(counted(statement))
+        )
     return kept
 
 

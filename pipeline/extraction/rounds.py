@@ -27,7 +27,7 @@ def leaves_something(body: Sequence[ast.stmt], given: set[str]) -> bool:
     ours = set(given)
     later = {name for statement in body for name in bound(statement)} - given
     for statement in body:
-        read = used(statement) | set(_counted(statement))
+        read = used(statement) | set(counted(statement))
         if read & (later - ours) - _bound_first(statement):
             return True
         ours |= bound(statement)
@@ -96,7 +96,7 @@ def _is_constant(value: ast.expr) -> bool:
     return False
 
 
-def _counted(statement: ast.stmt) -> Iterator[str]:
+def counted(statement: ast.stmt) -> Iterator[str]:
     """The names in `name += ...`."""
     for node in ast.walk(statement):
         match node:
