@@ -18,13 +18,13 @@ from typing import Any
 from pipeline.sandbox.inside import exceptions, layout, parse
 from pipeline.sandbox.inside.holder import (
     ABILITIES,
+    ABSENT,
     COLLECTIONS,
     GIVEN,
     MUTABLE,
     OBJECT,
     RAISED,
     SEQUENCES,
-    STOP,
     VALUE,
     Holder,
     NotPlain,
@@ -130,8 +130,6 @@ def _received(ask: Ask, kind: int, content: Any) -> Any:
         return content
     if kind == OBJECT and type(content) is int:
         return _REMOTES[content % len(_REMOTES)](ask, content)
-    if kind == STOP:
-        raise StopIteration
     error = exceptions.made(content)
     raise NotPlain if error is None else error
 
@@ -208,7 +206,7 @@ def over_pipes(read_end: int, write_end: int) -> Ask:
         send(write_end, encoded([verb, handle, told, list(map(_told, arguments))]))
         try:
             kind, content, changed = parse.parse(receive(read_end))
-            if kind not in (VALUE, OBJECT, RAISED, STOP, GIVEN) or type(changed) is not list:
+            if kind not in (VALUE, OBJECT, RAISED, ABSENT, GIVEN) or type(changed) is not list:
                 raise NotPlain
         except (parse.Malformed, ValueError, TypeError):
             raise NotPlain from None
@@ -234,7 +232,7 @@ def verdict(code: types.CodeType, wanted: set[str], ask: Ask) -> tuple[int, byte
     try:
         for name in wanted:
             kind, content, _ = ask("global", 0, name, [])
-            if kind != STOP:  # a program that cannot load raises here, where no check catches it
+            if kind != ABSENT:  # a program that cannot load raises here, where no check catches it
                 space[name] = _received(ask, kind, content)
         exec(code, space)
     except AssertionError:

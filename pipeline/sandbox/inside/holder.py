@@ -24,7 +24,7 @@ _mro = type.__dict__["__mro__"].__get__
 # What not every object can do, and its class says: a bit each of the number that the object is told by.
 ABILITIES = ("__call__", "__iter__", "__next__", "__len__", "__getitem__")
 _LEAVES = frozenset([int, float, str, bool, bytes, complex, type(None)])
-VALUE, OBJECT, RAISED, STOP, NO_REPLY, GIVEN = range(6)
+VALUE, OBJECT, RAISED, ABSENT, NO_REPLY, GIVEN = range(6)
 
 Reply = tuple[int, Any, list[Any]]
 
@@ -59,8 +59,6 @@ class Holder:
         """One request of the check; exceptions of the program cross as `exceptions` says."""
         try:
             return exceptions.with_none_active(self._do, verb, self.meant(OBJECT, handle), detail, arguments)
-        except StopIteration:
-            return STOP, None, []
         except NotPlain:
             raise
         except (SystemExit, MemoryError) as error:
@@ -70,7 +68,7 @@ class Holder:
 
     def _do(self, verb: str, target: Any, detail: Any, arguments: list[Any]) -> Reply:
         if verb == "global":
-            return self.reply(target[detail]) if detail in target else (STOP, None, [])
+            return self.reply(target[detail]) if detail in target else (ABSENT, None, [])
         if verb == "get":
             return self.reply(getattr(target, detail))
         if verb == "call":

@@ -74,9 +74,22 @@ def test_an_argument_that_comes_back_is_the_checks_own_object(sandbox: Sandbox, 
         ("return x.decode()", ("b'\\xff'", "", "UnicodeDecodeError", "('utf-8', b'\\xff', *e.args[2:])")),
         ("return {}[x]", ("'a'", "", "KeyError", "('a',)")),
         ("raise ValueError('bad', x)", ("'a'", "", "ValueError", "('bad', 'a')")),
+        (
+            "def steps():\n        return x\n        yield\n    return next(steps())",
+            ("5", "", "StopIteration", "(5,)"),
+        ),
         ("class E(ValueError): pass\n    raise E('bad')", ("1", "", "ValueError", "('bad',)")),
     ],
-    ids=["json", "re", "decimal", "unicode", "KeyError", "arguments", "the program's own"],
+    ids=[
+        "json",
+        "re",
+        "decimal",
+        "unicode",
+        "KeyError",
+        "arguments",
+        "a generator's result",
+        "the program's own",
+    ],
 )
 def test_a_check_meets_the_librarys_exceptions_with_their_arguments(
     sandbox: Sandbox, head: str, body: str, case: tuple[str, str, str, str]
