@@ -95,20 +95,28 @@ def is_set_aside(marks: Sequence[ast.expr]) -> bool:
 def parametrized(function: ast.FunctionDef, context: Sequence[ast.stmt]) -> list[list[ast.stmt]] | None:
     """The function's body once for each case of pytest.mark.parametrize, or None where there is none.
 
-    Several decorators stand for all combinations. A table may be assigned in `context`.
+    Several decorators stand for all combinations. A table may be assigned in `context`. Where its rows do not
+    stand there, as in `range(9)`, the body is repeated by a loop.
     """
     bodies: list[list[ast.stmt]] | None = None
     for decorator in function.decorator_list:
         match decorator:
             case ast.Call(func=ast.Attribute(attr="parametrize"), args=[names, table, *_]):
                 target, rows = _targets(names), _rows(table, context)
-                if target is None or not rows:
+                if target is None or rows == [] or (rows is None and _makes_param(table, context)):
                     return None
+                unfilled = bodies or [function.body]
+                if rows is None:
+                    loops = [ast.For(target, table, list(body), []) for body in unfilled]
+                    bodies = [[ast.fix_missing_locations(loop)] for loop in loops]
+                    continue
                 alone = isinstance(target, ast.Name)
                 rows = [_without_param(row, alone=alone) for row in rows if not is_set_aside(_marks(row))]
-                filled = [_filled_by_each(rows, target, body) for body in bodies or [function.body]]
+                filled = [_filled_by_each(rows, target, body) for body in unfilled]
                 bodies = [body for found in filled for body in found or []]
-    return bodies or None
+                if not bodies:
+                    return None
+    return bodies
 
 
 def table_tests(table: ast.expr, entry_point: str, parameters: Sequence[str]) -> Iterator[ast.stmt]:
@@ -173,6 +181,11 @@ def given(name: str, context: Sequence[ast.stmt]) -> ast.expr | None:
         if name in bound(statement) or changes(statement, name):
             return None
     return None
+
+
+def _makes_param(table: ast.expr, context: Sequence[ast.stmt]) -> bool:
+    meant = given(table.id, context) if isinstance(table, ast.Name) else table
+    return any(isinstance(n, ast.Attribute) and n.attr == "param" for n in ast.walk(meant or table))
 
 
 def _marks(row: ast.expr) -> list[ast.expr]:

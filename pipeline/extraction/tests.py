@@ -189,8 +189,6 @@ class _Reader:
             self.losses[NEEDS_FIXTURE] += 1
 
     def _class(self, cls: ast.ClassDef, context: list[ast.stmt]) -> None:
-        if is_set_aside(cls.decorator_list):
-            return
         if not asserts(cls):
             if not any(isinstance(s, FUNCTIONS) and s.name == self.entry_point for s in cls.body):
                 context.append(cls)
@@ -203,6 +201,7 @@ class _Reader:
         helpers = [plain_statement(m, context) for m in others]
         before = [*context, *constants, *helpers, *prepared]
         for method in tests:
+            method.decorator_list += cls.decorator_list
             if asserts(method) or checks(method, before):
                 self._function(method, before, [])
 
