@@ -16,6 +16,7 @@ OWN_SCOPES = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.Generator
 IMPORTS = (ast.Import, ast.ImportFrom)
 # Calls that talk to a person at a terminal: they show a function, they do not build what it needs.
 SHOWING = frozenset({"print", "input", "main", "exit", "quit"})
+DECIMAL_CONTEXT = ("getcontext", "setcontext")
 # Where names come from that models use and forget to import.
 FORGOTTEN = {
     **dict.fromkeys(("Any", "Callable", "Dict", "FrozenSet", "Iterable", "Iterator", "List"), "typing"),
@@ -170,7 +171,7 @@ def _needs(
         return bool(names & wanted)
     match statement:
         case ast.Assign(targets=[ast.Attribute(value=ast.Name(id=owner))], value=value):  # `f.known = {}`
-            return owner in wanted and not used(value) & {entry_point, *SHOWING}
+            return owner in wanted | variables and not used(value) & {entry_point, *SHOWING}
         case ast.Expr(value=ast.Call(func=ast.Name(id=name))) if name in reached:  # `build()` fills `primes`
             inside = reads | reached[name]
             return bool(inside & variables) and not inside & {entry_point, *SHOWING}
@@ -231,12 +232,15 @@ def _reached(module: Sequence[Definition], name: str) -> set[str]:
 
 
 def _is_setting(statement: ast.stmt) -> bool:
-    """Whether it is `sys.setrecursionlimit(...)` or the like, or a `from __future__` import."""
+    """Whether it is `sys.setrecursionlimit(...)`, `getcontext().prec = 50`, or a `from __future__` import."""
     match statement:
         case ast.ImportFrom(module="__future__"):
             return True
         case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id="sys"), attr=name))):
             return name.startswith("set")
+        case ast.Assign() | ast.Expr():
+            names = (getattr(n, "id", getattr(n, "attr", None)) for n in ast.walk(statement))
+            return any(name in DECIMAL_CONTEXT for name in names)
     return False
 
 
