@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from pipeline.extraction.definitions import IMPORTS, SCOPES, bound, used
 from pipeline.extraction.rounds import counted, takes_from
@@ -17,23 +18,37 @@ def needed(context: Sequence[ast.stmt], test: ast.stmt, entry_point: str) -> lis
 
     A test that would call nothing is about what earlier calls did to its objects: it depends on them, too.
     """
-    kept = _needed(context, test, "")
+    read = [_Read(statement, bound(statement), used(statement)) for statement in context]
+    linked = _linked(read)
+    kept = _needed(read, linked, test, "")
     calls = any(entry_point in used(statement) for statement in (*kept, test))
-    return kept if calls or not used(test) & changeable(context) else _needed(context, test, entry_point)
+    if calls or not used(test) & changeable(context):
+        return kept
+    return _needed(read, linked, test, entry_point)
 
 
-def _needed(context: Sequence[ast.stmt], test: ast.stmt, changing: str) -> list[ast.stmt]:
+class _Read(NamedTuple):
+    """A statement with the names that it binds and uses, which are asked for again and again."""
+
+    statement: ast.stmt
+    binds: set[str]
+    uses: set[str]
+
+
+def _needed(
+    context: Sequence[_Read], linked: dict[str, set[str]], test: ast.stmt, changing: str
+) -> list[ast.stmt]:
     """changing: the function that may change what it is handed."""
     wanted, kept = used(test), list[ast.stmt]()
-    ours = {name for statement in context for name in bound(statement)}
-    linked = _linked(context)
-    for statement in reversed(context):
-        names = bound(statement)
+    ours = set[str]().union(*(read.binds for read in context))
+    for statement, names, uses in reversed(context):
         reached = wanted.union(*(linked[name] for name in wanted & linked.keys()))
-        touched = used(statement) & reached & (ours if asserts(statement) else reached)
+        if reached.isdisjoint(uses | names):
+            continue
+        touched = uses & reached & (ours if asserts(statement) else reached)
         # Such as `items.append(3)`, alone or in a loop, which binds a name of its own.
         acts = (isinstance(statement, COMPOUND) and _acts(statement)) or takes_from(statement, touched)
-        handed = any(used(call) & touched for call in handing_calls(statement, changing))
+        handed = changing and any(used(call) & touched for call in handing_calls(statement, changing))
         changes = touched and (not names or acts or handed)
         if not names & wanted and not changes:
             continue
@@ -42,21 +57,20 @@ def _needed(context: Sequence[ast.stmt], test: ast.stmt, changing: str) -> list[
             isinstance(target, ast.Name) for target in statement.targets
         ):
             wanted = wanted - names
-        wanted = wanted | (
-            set() if isinstance(statement, IMPORTS) else used(statement) | set(counted(statement))
-        )
+        wanted = wanted | (set() if isinstance(statement, IMPORTS) else uses | set(counted(statement)))
     return kept
 
 
-def _linked(context: Sequence[ast.stmt]) -> dict[str, set[str]]:
+def _linked(context: Sequence[_Read]) -> dict[str, set[str]]:
     """Each name of an object -> those of objects that may be, or hold, the same: `b = a`, `b.next = c`."""
-    objects = {name for s in context if not isinstance(s, DEFINING) for name in bound(s)} - {UNUSED}
+    plain = [read for read in context if not isinstance(read.statement, DEFINING)]
+    objects = set[str]().union(*(read.binds for read in plain)) - {UNUSED}
     linked: dict[str, set[str]] = {}
-    for statement in context:
-        together = set[str]() if isinstance(statement, DEFINING) else used(statement) | bound(statement)
-        together = together & objects
-        group = together.union(*(linked[name] for name in together & linked.keys()))
-        linked.update(dict.fromkeys(group, group))
+    for read in plain:
+        together = (read.uses | read.binds) & objects
+        if not all(together <= linked.get(name, set()) for name in together):
+            group = together.union(*(linked[name] for name in together & linked.keys()))
+            linked.update(dict.fromkeys(group, group))
     return linked
 
 

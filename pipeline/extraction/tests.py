@@ -154,8 +154,10 @@ class _Reader:
             return [test]
         if not isinstance(test, ast.Assert | ast.Expr):  # such as a `try`: its calls may raise
             return []
+        calls = list(handing_calls(test, self.entry_point))
+        if not calls:
+            return []
         known = BUILTINS | {self.entry_point} | {name for statement in context for name in bound(statement)}
-        calls = handing_calls(test, self.entry_point)
         objects = changeable(context)
         handed = [call for call in calls if used(call) <= known and used(call) & objects]
         return [ast.Assign([ast.Name(UNUSED, ast.Store())], call) for call in handed]
