@@ -45,10 +45,7 @@ def all_names(parts: list[types.CodeType]) -> set[str]:
         names |= _formatted_names(parts)
     if "__init__" in names and _is_reached(parts, "__init__"):
         names.add(INITIALIZES)
-    # `copy` reads and sets the attributes that `__slots__` names by the time of the copy: what a list then
-    # holds, and by whatever a text of its own class then equals.
-    own = ("__annotations__", "__all__") if "copy" in names else ("__annotations__", "__all__", "__slots__")
-    for name in own:
+    for name in ("__annotations__", "__all__", "__slots__"):
         if name in names and not _is_reached(parts, name):
             names.discard(name)  # that of its own module or class
     return names

@@ -23,8 +23,9 @@ what they return. Calling `__init__` of what is there is not shared beside an im
 and hashes like another can sit in a module's cache and be taken for it: so a program that makes classes must
 not come near modules that cache by values (`re`, `strptime`; `typing` caches nothing here, see `uncached`),
 and one that uses `type` (which makes classes that lie about themselves) not near those that cache by classes
-(`collections.abc`) or set attributes for them (`copy`); nor be handed it by what does not say so (see
-`uncached`). Unknown means ALONE.
+(`collections.abc`) or set attributes for them (generic classes); nor be handed it by what does not say so.
+What of the library obeys names that the scan cannot see is guarded instead (see `uncached`). Unknown means
+ALONE.
 
 Source: CPython's `dis` and `inspect` documentation; opcodes are looked up by name, so that one list serves
 Python 3.11 to 3.14.

@@ -4,8 +4,6 @@ Caches hold what a program handed them and give it to the next one whose argumen
 them ends on the account of whoever fills them up. Nothing is as well hidden in them as a suspended generator.
 """
 
-import __future__
-
 import collections
 import copy
 import fractions
@@ -20,39 +18,27 @@ from typing import Any
 from pipeline.sandbox.inside import layout
 
 _sharing: list[bool] = []
-
-
-def close_copy() -> None:
-    """Have `copy.deepcopy` hand nothing that it shares to a `memo` of a program's own, and `copy.copy` look
-    for no attribute by the name that a method's function has, which stands in no `co_names`.
-
-    Source: CPython's Lib/copy.py: the list `_nil` that `memo.get` is given, and what `_keep_alive` keeps,
-    which is the `__dict__` of an object. A method's `__reduce__` says `getattr` and its function's name.
-    """
-    copy._copy_dispatch[types.MethodType] = copy._copy_immutable  # type: ignore[attr-defined]
-    copy.deepcopy.__defaults__ = (None, ...)
-    features = {type(getattr(__future__, name)) for name in __future__.all_feature_names}
-    copy._deepcopy_dispatch.update(dict.fromkeys(features, copy._deepcopy_atomic))  # type: ignore[attr-defined]
+_ATOMS = frozenset([int, float, complex, str, bytes, bool, type(None), type(Ellipsis), range])
+_DATA = _ATOMS | {list, tuple, set, frozenset, dict, collections.deque, collections.Counter}
+_DATA |= {collections.defaultdict, collections.OrderedDict}
+_FACTORIES = frozenset([type(None), type, types.FunctionType, types.BuiltinFunctionType])
 
 
 def close_ways_to_strings() -> None:
     """Put before what turns strings into access what `forbid_ways_to_strings` may have look at its arguments.
 
     To be called before a `Watch` is made, which has to know what all share.
-    By what a memo holds a program says what is found in place of the parts of an object, and so calls what
-    `copy.deepcopy` makes copies by (`getattr`, with any name; `setattr` by an object's state). What calls the
-    class of what it is handed calls `type` if that is a class, or hands it out: with it, names need not be
-    written, and `copy.copy` does as a `__reduce_ex__` says that the scan did not see; or as a new type's name
-    says, which need be no text.
+    `copy` asks an object how it is made again, and reads, sets and calls what that says by name; next to
+    neighbours it copies plain data only. What calls the class of what it is handed calls `type` if that is a
+    class, or hands it out.
     """
-    copy.deepcopy = _guarded(copy.deepcopy, lambda _, *memo, **named: bool(memo or named))
+    copy.copy = _guarded(copy.copy, lambda x: not _is_datum(x))
+    copy.deepcopy = _guarded(copy.deepcopy, lambda x, *memo, **named: bool(memo or named) or not _is_data(x))
     collections.Counter.copy = _guarded(collections.Counter.copy, _is_of_class)  # type: ignore[method-assign]
     chain: Any = collections.ChainMap
     chain.copy = chain.__copy__ = _guarded(chain.copy, _is_of_class)
     chain.new_child = _guarded(chain.new_child, _is_of_class)
     chain.parents = property(_guarded(chain.parents.fget, _is_of_class), doc=chain.parents.__doc__)
-    new_type: Any = typing.NewType
-    new_type.__reduce__ = _guarded(new_type.__reduce__, lambda made: not isinstance(made.__qualname__, str))
     library: Any = statistics
     library._coerce = _guarded(library._coerce, lambda *kinds: any(issubclass(kind, type) for kind in kinds))
 
@@ -60,6 +46,30 @@ def close_ways_to_strings() -> None:
 def forbid_ways_to_strings() -> None:
     """Have these end a shared child where they could be abused: what called them then runs alone."""
     _sharing.append(True)
+
+
+def _is_data(value: object) -> bool:
+    """Whether it and all that it holds is plain data."""
+    met: set[int] = set()
+    todo = [value]
+    while todo:
+        one = todo.pop()
+        if not _is_datum(one):
+            return False
+        if type(one) not in _ATOMS and id(one) not in met:
+            met.add(id(one))
+            todo += one  # type: ignore[arg-type]
+            todo += one.values() if isinstance(one, dict) else ()
+    return True
+
+
+def _is_datum(value: object) -> bool:
+    kind = type(value)
+    if type(kind) is not type or kind not in _DATA:  # another kind of class may say that it equals one
+        return False
+    if isinstance(value, collections.defaultdict):
+        return type(value.default_factory) in _FACTORIES
+    return not (isinstance(value, collections.OrderedDict) and vars(value))
 
 
 def _is_of_class(thing: object = None, *_: object, **named: object) -> bool:

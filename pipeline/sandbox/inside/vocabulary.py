@@ -61,9 +61,9 @@ CACHING_BY_CLASS = frozenset(
 # Those by which a check has objects that cross to a program as what they are: of classes that can be changed,
 # or that ask abstract ones.
 HANDED_OVER = frozenset("collections Counter decimal Decimal fractions Fraction".split())
-# What sets attributes by name for classes that say how: `__reduce_ex__` of copy, `__call__` of a class of
-# generic classes (which `typing` tells what it was made from).
-SETTING_ATTRIBUTES = frozenset("copy Generic Protocol".split())
+# What sets attributes by name for classes that say how: `__call__` of a class of generic classes (which
+# `typing` tells what it was made from).
+SETTING_ATTRIBUTES = frozenset("Generic Protocol".split())
 # `type`, and what of `typing` hands it out.
 TYPE = frozenset("type Type get_origin".split())
 # What a program uses that means to keep something outside its namespace. Not a boundary: whoever hides it (in

@@ -124,7 +124,6 @@ def _prepared_to_share() -> Any:
     """The scan, which decides who may share a child, of a library that hands out less than it does."""
     from pipeline.sandbox.inside import scan, uncached  # noqa: PLC0415
 
-    uncached.close_copy()
     uncached.close_ways_to_strings()
     return scan.Scan()
 

@@ -42,3 +42,31 @@ def test_dicts_come_back_as_deep_and_in_the_order_that_they_are(sandbox: Sandbox
     [one], [other], [last] = met(sandbox, [deep, own, moved], ("f(1)",))
     assert one == other != "large"
     assert last == repr(OrderedDict(b=2, a=1))
+
+
+def test_copies_are_copies_and_those_of_plain_data_are_made_beside_others(sandbox: Sandbox):
+    plain = """from collections import Counter, OrderedDict, defaultdict, deque
+import copy
+def f(x):
+    held = [(x, {x: {x}}), deque([x]), Counter(a=x), OrderedDict(b=[x]), defaultdict(list, c=[x])]
+    held.append(held[0])
+    shallow, deep = copy.copy(held), copy.deepcopy(x=held)
+    held[3]["b"].append(2)
+    return [list(map(repr, shallow)), list(map(repr, deep)), deep[0] is deep[5], deep[4]["new"]]
+"""
+    own = """import copy
+class Node:
+    def __init__(self, held):
+        self.held = held
+def f(x):
+    node = Node([x])
+    shallow, deep = copy.copy(node), copy.deepcopy([node])
+    node.held.append(2)
+    return shallow.held, deep[0].held
+"""
+    programs = tuple(Program(code, code) for code in (plain, own))
+    job = Job("job", "f", programs, (Call("call", "f(1)"),))
+    [beside], [alone] = (list(sandbox.execute([job], share=share)) for share in (True, False))
+    assert beside.seen == alone.seen
+    assert [row[0].status for row in beside.seen] == ["ok", "ok"]
+    assert beside.reasons["programs_run_alone"] == 1

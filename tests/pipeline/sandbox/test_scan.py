@@ -196,7 +196,6 @@ def test_programs_that_could_leave_something_behind_get_a_process_for_every_call
         "from pipeline.sandbox.inside import run\n" + F,
         "import functools\nfunctools.update_wrapper(functools, len)\n",
         "def f(x, o='a'):\n    return vars(x)[o]\n",
-        "import copy\nM = type('M', (), {'__reduce_ex__': len})\n" + F,
         "from typing import Generic, T\nM = type\nclass G(Generic[T], metaclass=M):\n    x = 1\n",
         JUMPED_TO_AFTER_256_NAMES,
         "from test import support\n" + F,
