@@ -4,8 +4,10 @@ import ast
 import builtins
 import symtable
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from pipeline.extraction.syntax import parsed, unwarned
 
@@ -47,12 +49,24 @@ class Definition:
     reads: frozenset[str]
     sets: frozenset[str]
 
+    @cached_property
+    def binds(self) -> frozenset[str]:
+        """The names it binds in its module."""
+        return frozenset(bound(self.statement))
+
 
 def definitions(text: str, body: Sequence[ast.stmt]) -> list[Definition]:
     """Each statement of `body` with its own lines of `text`, which it was parsed from."""
     lines = text.split("\n")
-    codes = [_written(lines, statement) for statement in body]
-    return [Definition(s, code, _reads(s, code), _sets(s)) for s, code in zip(body, codes, strict=True)]
+    standing = Counter(number for statement in body for number in set(_ends(statement)))
+    crowded = {number for number, statements in standing.items() if statements > 1}
+    codes = [_written(lines, statement, crowded) for statement in body]
+    return list(map(definition, body, codes))
+
+
+def definition(statement: ast.stmt, code: str) -> Definition:
+    """The statement, which `code` spells, with what it reads and sets."""
+    return Definition(statement, code, _reads(statement, code), _sets(statement))
 
 
 def bound(statement: ast.stmt) -> set[str]:
@@ -90,14 +104,14 @@ def needed(
     wanted = wanted.union(*(definition.reads for definition in own))
     variables: set[str] = set()
     reached = {name: _reached(module, name) for name in _called(module)}
-    imported = {n for d in module if isinstance(d.statement, IMPORTS) for n in bound(d.statement)}
+    imported = {n for d in module if isinstance(d.statement, IMPORTS) for n in d.binds}
     families = _families(module)
     grown = True
     while grown:
         grown = False
         for definition in module:
             statement = definition.statement
-            if id(definition) in kept or entry_point in bound(statement):
+            if id(definition) in kept or entry_point in definition.binds:
                 continue
             objects = wanted - imported | {entry_point}
             if not (
@@ -108,7 +122,7 @@ def needed(
                 continue
             kept.add(id(definition))
             wanted = wanted | definition.reads
-            variables |= set() if isinstance(statement, (*SCOPES, *IMPORTS)) else bound(statement)
+            variables |= set() if isinstance(statement, (*SCOPES, *IMPORTS)) else definition.binds
             grown = True
     return [definition for definition in module if id(definition) in kept]
 
@@ -117,7 +131,7 @@ def unresolved(kept: Sequence[Definition]) -> set[str]:
     """Names that the kept definitions look up and neither they nor Python define."""
     if any(_imports_everything(definition.statement) for definition in kept):
         return set()
-    defined = {name for definition in kept for name in bound(definition.statement)}
+    defined = {name for definition in kept for name in definition.binds}
     return {name for definition in kept for name in definition.reads} - defined - BUILTINS
 
 
@@ -164,7 +178,7 @@ def _needs(
     statement, reads = definition.statement, definition.reads
     if _is_setting(statement) or _imports_everything(statement):
         return True
-    names = bound(statement)
+    names = definition.binds
     if isinstance(statement, ast.Assert) or _is_main_guard(statement):
         return False
     if names & wanted or isinstance(statement, (*SCOPES, *IMPORTS)):
@@ -277,12 +291,19 @@ def _global_reads(scope: symtable.SymbolTable) -> Iterator[str]:
         yield from _global_reads(inner)
 
 
-def _written(lines: list[str], statement: ast.stmt) -> str:
-    decorators = getattr(statement, "decorator_list", [])
-    first = min([statement.lineno, *(decorator.lineno for decorator in decorators)])
-    last = statement.end_lineno or first
+def _written(lines: list[str], statement: ast.stmt, crowded: set[int]) -> str:
+    """Its lines; where others stand on them, too, or they do not parse as it, it alone, written anew."""
+    first, last = _ends(statement)
+    if first in crowded or last in crowded:
+        return ast.unparse(statement)
     text = "\n".join(lines[first - 1 : last])
     tree = parsed(text)
-    # Several statements on one line: this one alone, written anew.
     alone = isinstance(tree, ast.Module) and len(tree.body) == 1
     return text if alone else ast.unparse(statement)
+
+
+def _ends(statement: ast.stmt) -> tuple[int, int]:
+    """The numbers of its first line, which may be a decorator's, and of its last one."""
+    decorators = getattr(statement, "decorator_list", [])
+    first = min([statement.lineno, *(decorator.lineno for decorator in decorators)])
+    return first, statement.end_lineno or first

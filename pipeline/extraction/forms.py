@@ -8,8 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
-from pipeline.extraction.definitions import bound
-from pipeline.extraction.rounds import can_stand_for, changes, leaves_something, names_of
+from pipeline.extraction.rounds import can_stand_for, leaves_something, names_of
 
 INPUT_KEYS = ("input", "inputs", "args", "arguments", "params")
 EXPECTED_KEYS = ("expected", "output", "expected_output", "result", "answer")
@@ -21,6 +20,8 @@ LIBRARIES = sys.stdlib_module_names | {"np", "numpy", "pd", "scipy"}
 METHODS_OF_DATA = frozenset(
     name for kind in (str, bytes, int, float, list, tuple, dict, set) for name in dir(kind)
 )
+# What a name was given by a plain assignment, and still is.
+Given = Mapping[str, ast.expr]
 JSON_CONSTANTS = {
     name: ast.Constant(value) for name, value in (("true", True), ("false", False), ("null", None))
 }
@@ -69,13 +70,13 @@ def without_solution(statement: ast.stmt, entry_point: str) -> ast.stmt:
     return cast(ast.stmt, _WithoutSolution(entry_point).visit(statement))
 
 
-def repeated(loop: ast.For, context: Sequence[ast.stmt]) -> list[list[ast.stmt]] | None:
+def repeated(loop: ast.For, given: Given) -> list[list[ast.stmt]] | None:
     """The loop's body once for each row of a literal table, with the row put in; None where unclear.
 
-    The table stands in the loop or is assigned in `context`, and may be gone over with enumerate, zip or
+    The table stands in the loop or is `given` to a name, and may be gone over with enumerate, zip or
     `.items()`. Where one round leaves something to the next, such as a count, the loop is one test.
     """
-    rows = _rows(loop.iter, context)
+    rows = _rows(loop.iter, given)
     if rows is None or loop.orelse or any(isinstance(n, ast.Break | ast.Continue) for n in ast.walk(loop)):
         return None
     if leaves_something(loop.body, names_of(loop.target)):
@@ -92,18 +93,18 @@ def is_set_aside(marks: Sequence[ast.expr]) -> bool:
     return False
 
 
-def parametrized(function: ast.FunctionDef, context: Sequence[ast.stmt]) -> list[list[ast.stmt]] | None:
+def parametrized(function: ast.FunctionDef, given: Given) -> list[list[ast.stmt]] | None:
     """The function's body once for each case of pytest.mark.parametrize, or None where there is none.
 
-    Several decorators stand for all combinations. A table may be assigned in `context`. Where its rows do not
+    Several decorators stand for all combinations. A table may be `given` to a name. Where its rows do not
     stand there, as in `range(9)`, the body is repeated by a loop.
     """
     bodies: list[list[ast.stmt]] | None = None
     for decorator in function.decorator_list:
         match decorator:
             case ast.Call(func=ast.Attribute(attr="parametrize"), args=[names, table, *_]):
-                target, rows = _targets(names), _rows(table, context)
-                if target is None or rows == [] or (rows is None and _makes_param(table, context)):
+                target, rows = _targets(names), _rows(table, given)
+                if target is None or rows == [] or (rows is None and _makes_param(table, given)):
                     return None
                 unfilled = bodies or [function.body]
                 if rows is None:
@@ -151,40 +152,27 @@ def _elements(node: ast.expr | None) -> list[ast.expr] | None:
     return None
 
 
-def _rows(table: ast.expr, context: Sequence[ast.stmt]) -> list[ast.expr] | None:
-    """The elements of a table that stands there, or that `context` gave a name; None where unclear."""
+def _rows(table: ast.expr, given: Given) -> list[ast.expr] | None:
+    """The elements of a table that stands there, or that was given a name; None where unclear."""
     match table:
         case ast.Name(id=name):
-            value = given(name, context)
-            return None if value is None else _rows(value, context)
+            value = given.get(name)
+            return None if value is None else _rows(value, given)
         case ast.Dict(keys=keys):
             return [key for key in keys if key is not None] if all(keys) else None
         case ast.Call(func=ast.Name(id="enumerate"), args=[inner], keywords=[]):
-            rows = _rows(inner, context)
+            rows = _rows(inner, given)
             return rows and [_tuple(ast.Constant(number), row) for number, row in enumerate(rows)]
         case ast.Call(func=ast.Name(id="zip"), args=[*columns], keywords=[]):
-            listed = [_rows(column, context) for column in columns]
+            listed = [_rows(column, given) for column in columns]
             return [_tuple(*row) for row in zip(*filter(None, listed), strict=False)] if all(listed) else None
         case ast.Call(func=ast.Attribute(value=inner, attr="items"), args=[]):
-            return _elements(given(inner.id, context) if isinstance(inner, ast.Name) else inner)
+            return _elements(given.get(inner.id) if isinstance(inner, ast.Name) else inner)
     return _elements(table)
 
 
-def given(name: str, context: Sequence[ast.stmt]) -> ast.expr | None:
-    """What a plain assignment gave the name, unless something may have changed it since."""
-    for statement in reversed(context):
-        match statement:
-            case ast.Assign(targets=[ast.Name(id=found)], value=value) if found == name:
-                return value
-            case ast.AnnAssign(target=ast.Name(id=found), value=value) if found == name:
-                return value
-        if name in bound(statement) or changes(statement, name):
-            return None
-    return None
-
-
-def _makes_param(table: ast.expr, context: Sequence[ast.stmt]) -> bool:
-    meant = given(table.id, context) if isinstance(table, ast.Name) else table
+def _makes_param(table: ast.expr, given: Given) -> bool:
+    meant = given.get(table.id) if isinstance(table, ast.Name) else table
     return any(isinstance(n, ast.Attribute) and n.attr == "param" for n in ast.walk(meant or table))
 
 

@@ -31,12 +31,11 @@ def leaves_something(body: Sequence[ast.stmt], given: set[str]) -> bool:
         if read & (later - ours) - _bound_first(statement):
             return True
         ours |= bound(statement)
-    return any(changed not in ours for statement in body for changed in _changed(statement))
+    return any(name not in ours for statement in body for name in changed(statement))
 
 
-def moves_on(test: ast.stmt, context: Sequence[ast.stmt], entry_point: str) -> bool:
-    """Whether the test leaves what the function made, such as a generator, in another state than before."""
-    made = {name for s in context if entry_point in used(s) and isinstance(s, ASSIGNING) for name in bound(s)}
+def moves_on(test: ast.stmt, made: set[str]) -> bool:
+    """Whether the test leaves something of the names, such as a generator, in another state than before."""
     for node in ast.walk(test):
         match node:
             case ast.Call(func=ast.Name(id="next"), args=[ast.Name(id=name), *_]) if name in made:
@@ -49,19 +48,13 @@ def moves_on(test: ast.stmt, context: Sequence[ast.stmt], entry_point: str) -> b
     return False
 
 
-def takes_from(statement: ast.stmt, names: set[str]) -> bool:
-    """Whether it calls a method of one of the names that may change its object, as `last = items.pop()`."""
+def taken_from(statement: ast.stmt) -> Iterator[str]:
+    """The names of which it calls a method that may change their object, as `last = items.pop()`."""
     for node in ast.walk(statement):
         match node:
-            case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=method)) if name in names:
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=method)):
                 if method not in READING:
-                    return True
-    return False
-
-
-def changes(statement: ast.stmt, name: str) -> bool:
-    """Whether the statement may change the object that the name stands for."""
-    return name in _changed(statement)
+                    yield name
 
 
 def can_stand_for(value: ast.expr, name: str, body: Sequence[ast.stmt]) -> bool:
@@ -109,7 +102,7 @@ def _bound_first(statement: ast.stmt) -> set[str]:
     return names_of(statement.target) if isinstance(statement, ast.For) else set()
 
 
-def _changed(statement: ast.stmt) -> Iterator[str]:
+def changed(statement: ast.stmt) -> Iterator[str]:
     """Names of what the statement changes: by a method called for nothing else, an item or an attribute."""
     for node in ast.walk(statement):
         match node:

@@ -1,10 +1,9 @@
 """What only pytest and unittest understand -> plain Python that needs no test runner."""
 
 import ast
-from collections.abc import Sequence
 from typing import cast
 
-from pipeline.extraction.forms import given
+from pipeline.extraction.forms import Given
 
 RAISES = ("raises", "assertRaises", "assertRaisesRegex")
 # The defaults of unittest's assertAlmostEqual and of pytest's approx.
@@ -12,12 +11,12 @@ PLACES = 7
 RELATIVE, ABSOLUTE = 1e-6, 1e-12
 
 
-def plain_statement(statement: ast.stmt, context: Sequence[ast.stmt]) -> ast.stmt:
+def plain_statement(statement: ast.stmt, given: Given) -> ast.stmt:
     """Expected exceptions, subtests and approximate equality in Python alone; other statements as they are.
 
-    context: the statements before it, which may have given a name the list that approx is about.
+    given: what names stand for, such as the list that approx is about.
     """
-    return cast(ast.stmt, _Plain(context).visit(statement))
+    return cast(ast.stmt, _Plain(given).visit(statement))
 
 
 def is_subtest(statement: ast.stmt) -> bool:
@@ -54,8 +53,8 @@ def _distance(left: ast.expr, right: ast.expr) -> ast.expr:
 
 
 class _Plain(ast.NodeTransformer):
-    def __init__(self, context: Sequence[ast.stmt]) -> None:
-        self.context = context
+    def __init__(self, given: Given) -> None:
+        self.given = given
 
     def visit_With(self, node: ast.With) -> ast.stmt | list[ast.stmt]:
         self.generic_visit(node)
@@ -87,7 +86,7 @@ class _Plain(ast.NodeTransformer):
         return node
 
     def _within(self, value: ast.expr, approx: ast.Call, expected: ast.expr) -> ast.expr | None:
-        meant = given(expected.id, self.context) if isinstance(expected, ast.Name) else expected
+        meant = self.given.get(expected.id) if isinstance(expected, ast.Name) else expected
         if isinstance(meant, ast.Dict):
             return None
         if not isinstance(meant, ast.List | ast.Tuple):

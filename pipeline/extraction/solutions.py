@@ -21,6 +21,7 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from pipeline.extraction import repairs
 from pipeline.extraction.blocks import Block, after_thinking, blocks, without_session_marks
@@ -29,7 +30,6 @@ from pipeline.extraction.definitions import (
     IMPORTS,
     SCOPES,
     Definition,
-    bound,
     definitions,
     forgotten_imports,
     needed,
@@ -160,7 +160,7 @@ class _Search:
 
     def _defines(self, definition: Definition) -> bool:
         """Whether it makes the entry point: a function, or a name for another one (`add = operator.add`)."""
-        if self.task.entry_point not in bound(definition.statement):
+        if self.task.entry_point not in definition.binds:
             return False
         match definition.statement:
             case ast.FunctionDef() | ast.AsyncFunctionDef():
@@ -189,13 +189,16 @@ class _Search:
 
     def _by_another_name(self, piece: Piece) -> Iterator[Outcome]:
         name = repairs.meant_function(self.task, piece.body)
-        meant_anywhere = {repairs.meant_function(self.task, p.body) for p in self.found} - {None}
-        if name is None or len(meant_anywhere) > 1:
+        if name is None or len(self._meant_anywhere) > 1:
             return
         text = repairs.renamed(piece.text, name, self.task.entry_point)
         tree = parsed(text)
         if isinstance(tree, ast.Module):
             yield from self._by_name(Piece(text, tree.body, piece.cut, piece.fenced), RENAMED)
+
+    @cached_property
+    def _meant_anywhere(self) -> set[str | None]:
+        return {repairs.meant_function(self.task, piece.body) for piece in self.found} - {None}
 
     def _by_body(self, place: Block) -> Iterator[Outcome]:
         for piece in pieces(repairs.under_starter(self.task, place.text), fenced=True):
@@ -210,21 +213,21 @@ class _Search:
         What the starter code defines is there as well, needed or not: a test may use it.
         """
         entry_point, starter = self.task.entry_point, repairs.starter_definitions(self.task)
-        promised = {n for d in starter if not isinstance(d.statement, IMPORTS) for n in bound(d.statement)}
+        promised = {n for d in starter if not isinstance(d.statement, IMPORTS) for n in d.binds}
         kept = needed(module, promised, entry_point, chosen)
         missing = unresolved(kept)
         for other in self.found:
             if other is piece or not missing:
                 continue
             more = needed(definitions(other.text, other.body), missing, entry_point)
-            if any(bound(d.statement) & missing for d in more):
+            if any(d.binds & missing for d in more):
                 kept, mends = [*more, *kept], [*mends, JOINED_BLOCKS]
                 missing = unresolved(kept)
         if missing & self.broken:
             return Loss(DOES_NOT_PARSE)
-        promised -= {name for definition in kept for name in bound(definition.statement)}
+        promised -= {name for definition in kept for name in definition.binds}
         given = needed(starter, missing | promised, entry_point) if missing or promised else []
-        if any(bound(definition.statement) & missing for definition in given):
+        if any(definition.binds & missing for definition in given):
             mends = [*mends, ADDED_IMPORT]
         kept = [*given, *kept]
         if imports := forgotten_imports(kept):

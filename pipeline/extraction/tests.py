@@ -17,7 +17,8 @@ import doctest
 import re
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 
 from pipeline.extraction.blocks import after_thinking, blocks, opens_fence
 from pipeline.extraction.definitions import (
@@ -26,16 +27,14 @@ from pipeline.extraction.definitions import (
     FUNCTIONS,
     IMPORTS,
     bound,
-    definitions,
     unresolved,
     used,
 )
 from pipeline.extraction.dependence import (
     UNUSED,
+    Context,
+    Facts,
     asserts,
-    changeable,
-    checks,
-    handing_calls,
     is_called,
     needed,
     shows,
@@ -68,6 +67,8 @@ LOSSES = (EMPTY, UNFINISHED_THINKING, NO_TEST, DOES_NOT_PARSE, NEEDS_FIXTURE, UN
 
 PREPARING = ("setUp", "setup_method", "setUpClass")
 TABLE_NAME = re.compile(r"test|case|example|assert|check", re.IGNORECASE)
+# Counts the statements beside one that read each name: few bodies of statements need to be asked.
+Readers = Callable[[], Counter[str]]
 ASSERT = re.compile(r"\bassert\b(?=[\s(])")
 
 
@@ -102,16 +103,16 @@ class _Reader:
         self.parameters = [argument.arg for argument in declared.args.args] if declared else ["it"]
         starter = starter_definitions(task)
         imports = [d for d in starter if isinstance(d.statement, IMPORTS)]
-        self.imports = {name: d.code for d in imports for name in bound(d.statement)}
+        self.imports = {name: d.code for d in imports for name in d.binds}
         # Solutions have what the starter code defines, but only the imports that they need.
-        given = {name for definition in starter for name in bound(definition.statement)} - self.imports.keys()
+        given = {name for definition in starter for name in definition.binds} - self.imports.keys()
         self.given = given | {task.entry_point} | sys.stdlib_module_names
         self.tests: list[str] = []
         self.losses: Counter[str] = Counter()
 
     def read(self, text: str, *, fenced: bool) -> None:
         """Take the tests of one block."""
-        context: list[ast.stmt] = []
+        context = Context(self.entry_point)
         before = len(self.tests)
         for part in pieces(text, fenced=fenced):
             if isinstance(part, Piece):
@@ -121,13 +122,18 @@ class _Reader:
         if len(self.tests) == before:
             self._session(text)
 
-    def _statements(self, body: Sequence[ast.stmt], context: list[ast.stmt]) -> None:
+    def _statements(self, body: Sequence[ast.stmt], context: Context) -> None:
         """Take the tests among statements that run in order, after those of `context`, which grows."""
+
+        @cache
+        def readers() -> Counter[str]:
+            return Counter(name for statement in body for name in used(statement))
+
         for written in body:
             statement = self._plain(written, context)
             match statement:
                 case ast.FunctionDef():
-                    self._function(statement, context, [other for other in body if other is not written])
+                    self._function(statement, context, readers)
                 case ast.ClassDef():
                     self._class(statement, context)
                 case ast.If(body=inner) | ast.With(body=inner) if _is_transparent(statement):
@@ -139,58 +145,52 @@ class _Reader:
                 case (
                     ast.Assign(value=ast.List() | ast.Tuple() | ast.Dict() as table)
                     | ast.AnnAssign(value=ast.List() | ast.Tuple() | ast.Dict() as table)
-                ) if _is_table(statement, body):
+                ) if _is_table(statement, readers):
                     self._table(table)
                 case _ if asserts(statement) or _is_check(statement, context):
                     for single in conjuncts(statement):
-                        self._take(context, single)
-                        context += self._left_by(single, context)
+                        test = self._take(context, single)
+                        context.extend(self._left_by(test, context))
                 case _ if not shows(statement) and self.entry_point not in bound(statement):
                     context.append(statement)
 
-    def _left_by(self, test: ast.stmt, context: Sequence[ast.stmt]) -> list[ast.stmt]:
+    def _left_by(self, test: Facts, context: Context) -> list[ast.stmt]:
         """What stands for a test, once it is taken, in the context of later ones."""
-        if moves_on(test, context, self.entry_point):
-            return [test]
-        if not isinstance(test, ast.Assert | ast.Expr):  # such as a `try`: its calls may raise
+        if moves_on(test.statement, context.made):
+            return [test.statement]
+        if not isinstance(test.statement, ast.Assert | ast.Expr):  # such as a `try`: its calls may raise
             return []
-        calls = list(handing_calls(test, self.entry_point))
-        if not calls:
-            return []
-        known = BUILTINS | {self.entry_point} | {name for statement in context for name in bound(statement)}
-        objects = changeable(context)
-        handed = [call for call in calls if used(call) <= known and used(call) & objects]
+        own = BUILTINS | {self.entry_point}
+        handed = [c for c in test.handing if used(c) - own <= context.bound and used(c) & context.given]
         return [ast.Assign([ast.Name(UNUSED, ast.Store())], call) for call in handed]
 
-    def _plain(self, written: ast.stmt, context: Sequence[ast.stmt]) -> ast.stmt:
+    def _plain(self, written: ast.stmt, context: Context) -> ast.stmt:
         """The statement in plain Python, unless its parts are read one by one."""
         statement = without_solution(written, self.entry_point)
         by_parts = isinstance(statement, ast.FunctionDef | ast.ClassDef | ast.For) or is_subtest(statement)
-        return statement if by_parts else plain_statement(statement, context)
+        return statement if by_parts else plain_statement(statement, context.values)
 
-    def _function(
-        self, function: ast.FunctionDef, context: list[ast.stmt], others: Sequence[ast.stmt]
-    ) -> None:
-        """Take a function's tests; others: the statements beside it, which may call it."""
+    def _function(self, function: ast.FunctionDef, context: Context, readers: Readers) -> None:
+        """Take a function's tests; readers: of each name, how many statements where it stands read it."""
         names = [node.arg for node in ast.walk(function.args) if isinstance(node, ast.arg)]
         if function.name == self.entry_point or is_set_aside(function.decorator_list):
             return
-        if not asserts(function) and not checks(function, context):
-            context.append(plain_statement(function, context))
-        elif cases := parametrized(function, context):
+        if not asserts(function) and not _uses_checker(function, context):
+            context.append(plain_statement(function, context.values))
+        elif cases := parametrized(function, context.values):
             for case in cases:
-                self._statements(case, list(context))
+                self._statements(case, context.copy())
         elif not names:
-            self._statements(function.body, list(context))
+            self._statements(function.body, context.copy())
         elif len(names) == 1 and is_called(names[0], function):  # HumanEval's check(candidate)
             entry = {names[0]: ast.Name(self.entry_point, ast.Load())}
-            self._statements([substituted(statement, entry) for statement in function.body], list(context))
-        elif any(function.name in used(other) for other in others):
-            context.append(plain_statement(function, context))
+            self._statements([substituted(statement, entry) for statement in function.body], context.copy())
+        elif readers()[function.name] > (function.name in used(function)):
+            context.append(plain_statement(function, context.values))
         else:
             self.losses[NEEDS_FIXTURE] += 1
 
-    def _class(self, cls: ast.ClassDef, context: list[ast.stmt]) -> None:
+    def _class(self, cls: ast.ClassDef, context: Context) -> None:
         if not asserts(cls):
             if not any(isinstance(s, FUNCTIONS) and s.name == self.entry_point for s in cls.body):
                 context.append(cls)
@@ -200,28 +200,29 @@ class _Reader:
         prepared = [s for m in methods if m.name in PREPARING for s in m.body]
         tests = [m for m in methods if m.name.startswith("test") or (asserts(m) and not m.args.args)]
         others = [m for m in methods if m not in tests and m.name not in (*PREPARING, self.entry_point)]
-        helpers = [plain_statement(m, context) for m in others]
-        before = [*context, *constants, *helpers, *prepared]
+        helpers = [plain_statement(m, context.values) for m in others]
+        before = context.copy()
+        before.extend([*constants, *helpers, *prepared])
         for method in tests:
             method.decorator_list += cls.decorator_list
-            if asserts(method) or checks(method, before):
-                self._function(method, before, [])
+            if asserts(method) or _uses_checker(method, before):
+                self._function(method, before, Counter)
 
-    def _loop(self, loop: ast.For, context: list[ast.stmt]) -> None:
-        if not asserts(loop) and not checks(loop, context):
+    def _loop(self, loop: ast.For, context: Context) -> None:
+        if not asserts(loop) and not _uses_checker(loop, context):
             context.append(loop)
             return
-        bodies = repeated(loop, context)
+        bodies = repeated(loop, context.values)
         if bodies is None:
-            self._take(context, plain_statement(loop, context))
+            self._take(context, plain_statement(loop, context.values))
         for body in bodies or []:
-            self._statements(body, list(context))
+            self._statements(body, context.copy())
 
     def _table(self, table: ast.expr) -> None:
         for text in written_tests(table):
             self._loose_line(text)
         for test in table_tests(table, self.entry_point, self.parameters):
-            self._take([], test)
+            self._take(Context(self.entry_point), test)
 
     def _loose_line(self, line: str) -> None:
         """Take the asserts of a line that is not Python as a whole: a bullet, a quotation, a cut-off list."""
@@ -233,7 +234,7 @@ class _Reader:
             if tree is None:
                 self.losses[DOES_NOT_PARSE] += 1
             else:
-                self._statements(tree.body, [])
+                self._statements(tree.body, Context(self.entry_point))
 
     def _session(self, text: str) -> None:
         """Take the examples of interpreter sessions."""
@@ -242,7 +243,7 @@ class _Reader:
         except ValueError:
             self.losses[DOES_NOT_PARSE] += 1
             return
-        context: list[ast.stmt] = []
+        context = Context(self.entry_point)
         for example in examples:
             tree = parsed(_meant(example))
             if isinstance(tree, ast.Module):
@@ -250,27 +251,29 @@ class _Reader:
             elif example.want.strip():
                 self.losses[DOES_NOT_PARSE] += 1
 
-    def _take(self, context: Sequence[ast.stmt], test: ast.stmt) -> None:
-        module = ast.Module([*needed(context, test, self.entry_point), test], [])
+    def _take(self, context: Context, statement: ast.stmt) -> Facts:
+        """Add the test that the statement makes, with what it needs of the context, or count its loss."""
+        test = Facts(statement, self.entry_point)
+        whole = [*needed(context, test), test]
         try:
-            text = ast.unparse(ast.fix_missing_locations(module))
+            text = "".join(facts.code for facts in whole).lstrip("\n")
         except (RecursionError, ValueError):
             self.losses[DOES_NOT_PARSE] += 1
-            return
-        missing = self._missing(text)
+            return test
+        missing = self._missing(whole)
         if missing <= FORGOTTEN.keys() | self.imports.keys():
             imports = [self.imports.get(n) or f"from {FORGOTTEN[n]} import {n}" for n in sorted(missing)]
             self.tests.append("\n".join([*dict.fromkeys(imports), text]))
         else:
             self.losses[UNDEFINED_NAME] += 1
+        return test
 
-    def _missing(self, text: str) -> set[str]:
+    def _missing(self, test: Sequence[Facts]) -> set[str]:
         """The names that a test of the entry point reads and nothing defines, unittest's methods aside."""
-        tree = parsed(text)
-        if not isinstance(tree, ast.Module) or self.entry_point not in used(tree):
+        read = [facts.definition for facts in test if facts.definition]
+        if len(read) < len(test) or not any(self.entry_point in facts.uses for facts in test):
             return set()  # pipeline.assertions says why that is no test
-        found = unresolved(definitions(text, tree.body)) - self.given
-        return {name for name in found if not name.startswith("assert")}
+        return {name for name in unresolved(read) - self.given if not name.startswith("assert")}
 
 
 def _meant(example: doctest.Example) -> str:
@@ -296,15 +299,20 @@ def _is_transparent(statement: ast.stmt) -> bool:
     return is_subtest(statement) or (isinstance(statement, ast.If) and "__name__" in used(statement.test))
 
 
-def _is_check(statement: ast.stmt, context: Sequence[ast.stmt]) -> bool:
+def _is_check(statement: ast.stmt, context: Context) -> bool:
     """Whether it calls a checker for nothing else than that it may fail."""
-    return not isinstance(statement, ASSIGNING) and checks(statement, context)
+    return not isinstance(statement, ASSIGNING) and _uses_checker(statement, context)
 
 
-def _is_table(assignment: ast.Assign | ast.AnnAssign, body: Sequence[ast.stmt]) -> bool:
+def _uses_checker(node: ast.AST, context: Context) -> bool:
+    """Whether it uses a function of the context that asserts."""
+    return bool(context.checkers) and not used(node).isdisjoint(context.checkers)
+
+
+def _is_table(assignment: ast.Assign | ast.AnnAssign, readers: Readers) -> bool:
     """Whether its name says that it holds tests, and no loop reads them."""
     names = bound(assignment)
-    return any(TABLE_NAME.search(name) for name in names) and not any(names & used(s) for s in body)
+    return any(TABLE_NAME.search(name) for name in names) and not any(readers()[name] for name in names)
 
 
 def _assert_in(text: str) -> ast.Module | None:

@@ -1,6 +1,7 @@
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from time import process_time
 
 import pytest
 import yaml
@@ -106,6 +107,33 @@ def test_no_text_is_fatal_and_all_of_it_is_accounted_for(text):
     found, losses = extract_tests(TASKS["add"], "", text)
     assert found or losses
     assert set(losses) <= set(tests.LOSSES)
+
+
+# Small models repeat themselves until they are stopped.
+REPEATED = {
+    "asserts about one list": ("x = [1, 2]\n", "assert add(x, 3) == 5\n"),
+    "asserts about lists of their own": ("", "x = [{}]\nassert add(x, 1) == 2\n"),
+    "asserts about one list that grows": ("x = []\n", "x.append({})\nassert add(x, 1) == 2\n"),
+    "rounds about one number": ("c = 0\n", "c += 1\nassert add(c, 1) == 2\n"),
+    "values of one generator": ("c = add(1, 2)\n", "assert next(c) == 1\n"),
+    "tables that no loop reads": ("", "test{} = [1]\nassert add(test{}, 1) == 2\n"),
+    "checkers": ("", "def check{}(y):\n    assert add(1, 2) == y\ncheck{}(3)\n"),
+    "asserts about one tolerance": (
+        "from pytest import approx\ny = [1.0]\n",
+        "x = [1]\nassert add(x, 1) == approx(y)\n",
+    ),
+    "stubs in fences of their own": ("", "```\n```python\ndef plus{}(a, b):\n    pass\n"),
+    "statements on one line": ("", "x = {}; y = {}; z = {}; "),
+}
+
+
+@pytest.mark.parametrize(("before", "line"), REPEATED.values(), ids=REPEATED.keys())
+def test_what_is_repeated_four_hundred_times_takes_no_second(before, line):
+    text = "```python\n" + before + "".join(line.replace("{}", str(i)) for i in range(400)) + "\n```"
+    begun = process_time()
+    extract_tests(TASKS["add"], "", text)
+    extract_solution(TASKS["add"], "", text)
+    assert process_time() - begun < 1
 
 
 def test_code_behind_100_kb_of_prose_is_found():
