@@ -67,6 +67,10 @@ class _Plain(ast.NodeTransformer):
     def visit_Expr(self, node: ast.Expr) -> ast.stmt:
         self.generic_visit(node)
         match node.value:
+            case ast.Call(func=function, args=[kind, _, called, *args], keywords=keywords) if (
+                _name(function) == "assertRaisesRegex"
+            ):
+                return _raises(kind, [ast.Expr(ast.Call(called, args, keywords))])
             case ast.Call(func=function, args=[first, second, *args], keywords=keywords):
                 if _name(function) in RAISES:
                     return _raises(first, [ast.Expr(ast.Call(second, args, keywords))])
