@@ -1,6 +1,7 @@
 """What only pytest and unittest understand -> plain Python that needs no test runner."""
 
 import ast
+import re
 from typing import cast
 
 from pipeline.extraction.forms import Given
@@ -9,6 +10,8 @@ RAISES = ("raises", "assertRaises", "assertRaisesRegex")
 # The defaults of unittest's assertAlmostEqual and of pytest's approx.
 PLACES = 7
 RELATIVE, ABSOLUTE = 1e-6, 1e-12
+# Near to it is itself alone: a part of it is as large, and its distance from itself is no number.
+INFINITE = re.compile(r"-?((math|np|numpy)\.)?inf|-?float\('[-+]?inf(inity)?'\)", re.IGNORECASE)
 
 
 def plain_statement(statement: ast.stmt, given: Given) -> ast.stmt:
@@ -37,6 +40,8 @@ def _almost_equal(
     left: ast.expr, right: ast.expr, args: list[ast.expr], keywords: list[ast.keyword]
 ) -> ast.stmt:
     named = {keyword.arg: keyword.value for keyword in keywords}
+    if _is_infinite(left) or _is_infinite(right):
+        return ast.Assert(ast.Compare(left, [ast.Eq()], [right]), None)
     if "delta" in named:
         return ast.Assert(ast.Compare(_distance(left, right), [ast.LtE()], [named["delta"]]), None)
     match args[0] if args else named.get("places"):
@@ -46,6 +51,10 @@ def _almost_equal(
             places = PLACES
     bound = ast.Constant(float(f"5e-{places + 1}"))
     return ast.Assert(ast.Compare(_distance(left, right), [ast.Lt()], [bound]), None)
+
+
+def _is_infinite(expression: ast.expr) -> bool:
+    return bool(INFINITE.fullmatch(ast.unparse(expression)))
 
 
 def _distance(left: ast.expr, right: ast.expr) -> ast.expr:
@@ -93,6 +102,8 @@ class _Plain(ast.NodeTransformer):
         meant = self.given.get(expected.id) if isinstance(expected, ast.Name) else expected
         if isinstance(meant, ast.Dict):
             return None
+        if _is_infinite(expected):
+            return ast.Compare(value, [ast.Eq()], [expected])
         if not isinstance(meant, ast.List | ast.Tuple):
             return ast.Compare(_distance(value, expected), [ast.LtE()], [_tolerance(approx, expected)])
         each = "got", "wanted"
