@@ -58,9 +58,30 @@ def _condition(name: str, args: list[ast.expr]) -> ast.expr | None:
             meant = ast.UnaryOp(ast.Not(), _called("isinstance", first, kind))
         case "assertSequenceEqual", [first, second, *_]:  # a tuple may equal a list
             meant = ast.Compare(_called("list", first), [ast.Eq()], [_called("list", second)])
+        case "assertCountEqual", [
+            first,
+            second,
+            *_,
+        ]:  # of lists and None, too, which have no order
+            first, second = _sorted_by_text(first), _sorted_by_text(second)
+            meant = ast.Compare(first, [ast.Eq()], [second])
+        case "assertRegex", [text, pattern, *_]:
+            meant = _searched(pattern, text)
+        case "assertNotRegex", [text, pattern, *_]:
+            meant = ast.UnaryOp(ast.Not(), _searched(pattern, text))
         case _, [first, second, *_] if name in OPERATORS:
             meant = ast.Compare(first, [OPERATORS[name]()], [second])
     return meant
+
+
+def _sorted_by_text(items: ast.expr) -> ast.Call:
+    key = ast.keyword("key", ast.Name("repr", ast.Load()))
+    return ast.Call(ast.Name("sorted", ast.Load()), [items], [key])
+
+
+def _searched(pattern: ast.expr, text: ast.expr) -> ast.Call:
+    search = ast.Attribute(ast.Name("re", ast.Load()), "search", ast.Load())
+    return ast.Call(search, [pattern, text], [])
 
 
 def _called(function: str, *args: ast.expr) -> ast.Call:

@@ -56,6 +56,7 @@ VALUE_TESTS = {
     "self.assertIsNone(f(1))": ("f(1)", "None"),
     "self.assertIsInstance(f(1), int)": ("bool(isinstance(f(1), int))", "True"),
     "self.assertSequenceEqual(f(1), [2])": ("list(f(1))", "list([2])"),
+    "self.assertCountEqual(f(1), [[2], None])": ("sorted(f(1), key=repr)", "sorted([[2], None], key=repr)"),
     "assert list(f({}).keys()) == ['a']": ("list(f({}).keys())", "['a']"),
     "assert type(f(1)).__name__ == 'int'": ("type(f(1)).__name__", "'int'"),
     "def test_one():\n    assert f(1) == 2": ("f(1)", "2"),
@@ -196,6 +197,12 @@ def test_a_test_function_that_is_called_only_by_a_function_nobody_calls_is_calle
 def test_two_calls_keep_their_order():
     code = "first = f(1)\nassert f(2) - first == 1"
     assert parse_test(code, "f") == CodeTest(code)
+
+
+def test_unittests_methods_of_regular_expressions_are_searches():
+    code = "self.assertRegex(f(1), '^a')\nself.assertNotRegex(f(1), 'b')"
+    told = "import re\nassert re.search('^a', f(1))\nassert not re.search('b', f(1))"
+    assert parse_test(code, "f") == CodeTest(told)
 
 
 def test_unittests_methods_are_asserts_wherever_they_stand():
