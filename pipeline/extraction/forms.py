@@ -120,6 +120,16 @@ def parametrized(function: ast.FunctionDef, given: Given) -> list[list[ast.stmt]
     return bodies
 
 
+def defaulted(function: ast.FunctionDef) -> list[ast.stmt] | None:
+    """Its body, with what its parameters are if nobody fills them; None where one has to be filled."""
+    args = function.args
+    named = [arg.arg for arg in (*args.posonlyargs, *args.args, *args.kwonlyargs)]
+    values = [value for value in (*args.defaults, *args.kw_defaults) if value is not None]
+    if len(values) < len(named) or args.vararg or args.kwarg:
+        return None
+    return [*map(_assigned, named, values), *function.body]
+
+
 def table_tests(table: ast.expr, entry_point: str, parameters: Sequence[str]) -> Iterator[ast.stmt]:
     """An assert for each row of a table of (input, expected), in any usual layout; nothing if it is none.
 

@@ -41,6 +41,7 @@ from pipeline.extraction.dependence import (
 )
 from pipeline.extraction.forms import (
     conjuncts,
+    defaulted,
     is_set_aside,
     parametrized,
     repeated,
@@ -187,6 +188,8 @@ class _Reader:
             self._statements([substituted(statement, entry) for statement in function.body], context.copy())
         elif readers()[function.name] > (function.name in used(function)):
             context.append(plain_statement(function, context.values))
+        elif body := defaulted(function):
+            self._statements(body, context.copy())
         else:
             self.losses[NEEDS_FIXTURE] += 1
 
