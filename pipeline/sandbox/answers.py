@@ -77,7 +77,7 @@ def _value(raw: bytes) -> Seen:
     except parse.Malformed:
         return Seen(statuses.OPAQUE)
     canonical = values.canonical(value)
-    return Seen(statuses.OK, canonical, values.digest(canonical), values.shown(value, len(raw)))
+    return Seen(statuses.OK, canonical, values.digest(canonical), values.shown(value, raw))
 
 
 def split_seen(outcome: Outcome) -> Seen:

@@ -233,12 +233,26 @@ def test_what_cannot_be_transported_says_so():
 
 
 def test_a_reader_sees_at_most_200_characters():
-    assert shown([1, "a"], 20) == "[1, 'a']"
-    assert len(shown("x" * 1000, 1005)) == 200
-    assert "int" in shown(10**5000, 2500)
-    assert "50000" in shown([0] * 50_000, 250_005)
+    assert shown([1, "a"], bytes(20)) == "[1, 'a']"
+    assert len(shown("x" * 1000, bytes(1005))) == 200
+    assert "int" in shown(10**5000, bytes(2500))
+    assert "50000" in shown([0] * 50_000, bytes(250_005))
     uncomparable = collections.Counter({"a": decimal.Decimal("nan"), "b": decimal.Decimal(1)})
-    assert "Decimal" in shown([uncomparable], 80)
+    assert "Decimal" in shown([uncomparable], bytes(80))
+
+
+def test_counters_within_counters_take_no_longer_than_they_are_deep():
+    def counted(leaf: object) -> collections.Counter[str]:
+        for _ in range(25):
+            leaf = collections.Counter(a=leaf)  # type: ignore[arg-type]
+        return leaf  # type: ignore[return-value]
+
+    ordered = collections.Counter(a=[counted(1)], b=[counted(1)])  # type: ignore[arg-type]
+    for value in (collections.Counter(a=counted(1), b=counted(1)), ordered):  # type: ignore[arg-type]
+        seen = seen_of_frame(*transport.careful(value, 1 << 20), {})
+        assert (seen.status, seen.repr) == ("ok", "<Counter with a Counter in a Counter>")
+    assert equal(canonical(counted(1)), canonical(counted(1.0)))
+    assert not equal(canonical(counted(1)), canonical(counted(2)))
 
 
 def test_sets_within_sets_take_no_longer_than_they_are_deep():
