@@ -15,13 +15,12 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from pipeline.sandbox.inside.parse import DECIMAL, LONGEST_BITS, MAX_DEPTH, parse
+from pipeline.sandbox.inside.parse import DECIMAL, LONGEST_BITS, LONGEST_NUMBER, MAX_DEPTH, parse
 
 RELATIVE_TOLERANCE = 1e-9
 ABSOLUTE_TOLERANCE = 1e-12
 REPR_CHARS = 200
 DIGEST_BYTES = 10
-LONGEST_SHORTENED = 4_900  # characters of a Decimal
 _NAN = float("nan")
 # How two canonical values begin that are unequal if their bytes are: texts, None, and small ints or booleans.
 _PLAINLY_UNEQUAL = frozenset(
@@ -69,13 +68,12 @@ def _canonical_decimal(value: decimal.Decimal) -> str:
     """Without the zeros at its end: Decimal("1.50") == Decimal("1.5"); one quiet NaN, one zero."""
     if value.is_qnan():
         return "NaN"
-    text = str(value)
     sign, digits, exponent = value.as_tuple()
-    # A text near the length that can be parsed must not grow.
-    if not isinstance(exponent, int) or len(text) > LONGEST_SHORTENED:
-        return text
+    if not isinstance(exponent, int):
+        return str(value)
     kept = "".join(map(str, digits)).rstrip("0")
-    return f"{'-' * sign}{kept}E{exponent + len(digits) - len(kept)}" if kept else "0"
+    text = f"{'-' * sign}{kept}E{exponent + len(digits) - len(kept)}" if kept else "0"
+    return text if len(text) <= LONGEST_NUMBER else str(value)  # as the only one of its length
 
 
 _CONTENTS: dict[type, Callable[[Any], Any]] = {
@@ -135,6 +133,8 @@ def equal_values(actual: Any, expected: Any) -> bool:
         )
     if isinstance(expected, dict):
         return isinstance(actual, dict) and _equal_dicts(actual, expected)
+    if kind is decimal.Decimal and type(actual) is kind:
+        return _canonical_decimal(actual) == _canonical_decimal(expected)
     return bool(actual == expected)
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 MAX_DEPTH = 100
 MAX_COLLISIONS = 64  # keys of one hash
+LONGEST_NUMBER = 5_000  # characters: reading decimal digits is quadratic
 LONGEST_BITS = 100_000  # of an int beside a Decimal: as keys of one hash they are compared, in quadratic time
 DECIMAL = b"(\x03\0\0\0Su\x07\0\0\0Decimal"  # how one begins
 
@@ -187,8 +188,8 @@ def _parse_wrapped(raw: bytes, at: int, room: int) -> tuple[Any, int]:
     build = _WRAPPED.get(name) if type(name) is str else None
     if build is None or type(content) is not _WRAPPED_CONTENT.get(name, tuple):
         raise Malformed("unknown wrapping")
-    if type(content) is str and len(content) > 5_000:
-        raise Malformed("a number of more than 5000 digits")  # reading decimal digits is quadratic
+    if type(content) is str and len(content) > LONGEST_NUMBER:
+        raise Malformed("a number of too many digits")
     return build(content), at
 
 

@@ -172,6 +172,8 @@ def test_equal_digests_mean_equal_values_of_equal_types():
     assert digest(canonical({1: "a", 2: "b"})) == digest(canonical({2: "b", 1: "a"}))
     assert digest(canonical(0.0)) == digest(canonical(-0.0))
     assert digest(canonical(float("nan"))) == digest(canonical(-float("nan")))
+    one, same_one = decimal.Decimal("1." + "0" * 4_950), decimal.Decimal(1)
+    assert digest(canonical(one)) == digest(canonical(same_one))
     assert digest(canonical({"x", "y", "z"})) == digest(canonical({"z", "y", "x"}))
     different = [1, 1.0, True, "1", b"1", bytearray(b"1"), (1,), [1], {1}, frozenset({1}), {1: 1}, 1 + 0j]
     assert len({digest(canonical(value)) for value in different}) == len(different)
@@ -202,6 +204,10 @@ def test_equal_digests_mean_equal_values_of_equal_types():
         (collections.Counter(a=1, b=0), {"a": 1}, False),
         (decimal.Decimal("1.50"), decimal.Decimal("1.5"), True),
         (decimal.Decimal("1E+30"), 10**30, True),
+        ([decimal.Decimal("NaN1"), 1], [decimal.Decimal("-NaN"), 1.0], True),
+        ([decimal.Decimal("sNaN"), 1], [decimal.Decimal("sNaN"), 1.0], True),
+        ([decimal.Decimal("sNaN"), 1], [decimal.Decimal("NaN"), 1.0], False),
+        ([decimal.Decimal("1.50"), 1], [decimal.Decimal("1.5"), 1.0], True),
     ],
 )
 def test_equal_is_pythons_own_rule_with_a_tolerance_for_floats(
@@ -213,6 +219,12 @@ def test_equal_is_pythons_own_rule_with_a_tolerance_for_floats(
 def test_no_decimal_equals_an_int_of_a_length_that_takes_seconds_to_compare():
     for longest in (1 << 2_000_000, 10**40_000):
         assert not equal(canonical(longest), canonical(decimal.Decimal("1E+40000")))
+
+
+@pytest.mark.parametrize("text", ["9" * 5_000, "-" + "9" * 4_999, "9" * 4_998, "0." + "9" * 4_998])
+def test_a_decimal_as_long_as_can_be_read_can_be_read_again(text: str):
+    value = parse.parse(transport.careful(decimal.Decimal(text), 1 << 20)[1])
+    assert parse.parse(canonical(value)) == value
 
 
 def test_what_cannot_be_transported_says_so():
