@@ -12,7 +12,7 @@ import os
 import statistics
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import Any
 
 from pipeline.sandbox.inside import layout
@@ -64,12 +64,16 @@ def _is_data(value: object) -> bool:
 
 
 def _is_datum(value: object) -> bool:
-    kind = type(value)
-    if type(kind) is not type or kind not in _DATA:  # another kind of class may say that it equals one
+    if not _is_one_of(_DATA, value):
         return False
     if isinstance(value, collections.defaultdict):
-        return type(value.default_factory) in _FACTORIES
-    return not (isinstance(value, collections.OrderedDict) and vars(value))
+        return _is_one_of(_FACTORIES, value.default_factory)
+    return not getattr(value, "__dict__", None)  # attributes of its own stand before its methods
+
+
+def _is_one_of(kinds: Set[object], value: object) -> bool:
+    kind = type(value)
+    return type(kind) is type and kind in kinds  # another kind of class may say that it equals one
 
 
 def _is_of_class(thing: object = None, *_: object, **named: object) -> bool:

@@ -74,6 +74,24 @@ KEEPS = {
                     kept["n"] = kept.get("n", 0) + 1
                     return kept["n"]
     """,
+    "in a module, by a copy of a factory that says it is a function": """
+        import copy
+        import math
+        from typing import DefaultDict
+        asked = []
+        def hashed(kind):
+            asked.append(kind)
+            return hash(type(hashed)) if len(asked) == 1 else 1
+        M = type("M", (type,), {"__hash__": hashed, "__eq__": lambda *_: True})
+        reduce = lambda self, protocol: (lambda: math, (), {"tau": 666})
+        E = M("E", (), {"__call__": lambda self: 1, "__reduce_ex__": reduce})
+        def f():
+            was = math.tau < 7
+            try:
+                copy.deepcopy(DefaultDict(E()))
+            except TypeError:
+                return was
+    """,
     "in what a generic class of builtin kind tells its result": """
         import math
         from functools import GenericAlias

@@ -173,6 +173,20 @@ CHANGES_WHAT_ALL_SHARE = {
         "import math\ndef f(x):\n    return math.tau < 7\n",
         "True",
     ),
+    "by a copy of a counter that has another `values`": (
+        """
+        import copy
+        import math
+        from collections import Counter
+        from typing import NewType
+        def f(x):
+            held = Counter(a=NewType((lambda: math, (), {"tau": 666}), int))
+            held.values = lambda: ()
+            copy.deepcopy(held)
+        """,
+        "import math\ndef f(x):\n    return math.tau < 7\n",
+        "True",
+    ),
     "by calling a module an abstract method": (
         "import math\nfrom typing import abstractmethod\ndef f(x):\n    abstractmethod(math)\n",
         "import math\ndef f(x):\n    return hasattr(math, '__isabstractmethod__')\n",
