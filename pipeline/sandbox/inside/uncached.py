@@ -10,12 +10,14 @@ import fractions
 import gc
 import os
 import statistics
+import sys
 import types
 import typing
 from collections.abc import Callable, Set
 from typing import Any
 
 from pipeline.sandbox.inside import layout
+from pipeline.sandbox.inside.vocabulary import OPEN_MODULES
 
 _sharing: list[bool] = []
 _ATOMS = frozenset([int, float, complex, str, bytes, bool, type(None), type(Ellipsis), range])
@@ -89,6 +91,12 @@ def _guarded(function: Callable[..., Any], is_abused: Callable[..., bool]) -> Ca
     guarded.__name__, guarded.__qualname__ = function.__name__, function.__qualname__
     guarded.__module__, guarded.__doc__ = function.__module__, function.__doc__
     return guarded
+
+
+def note_warnings() -> None:
+    """Have every open module bear the attribute that it gets when it first warns."""
+    for name in OPEN_MODULES:
+        vars(sys.modules[name]).setdefault("__warningregistry__", {})
 
 
 def uncache_fractions() -> None:

@@ -134,6 +134,7 @@ def _settle_down() -> None:
 
     uncached.uncache_fractions()
     uncached.uncache_typing()
+    uncached.note_warnings()
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     sys.setrecursionlimit(1000 + FRAMES_BELOW)

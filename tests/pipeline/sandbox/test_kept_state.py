@@ -30,6 +30,13 @@ KEEPS = {
             "{0.__globals__[_overload_registry][kept]}".format(typing.cast)
             return shown
     """,
+    "in the attribute in which a module notes that it warned": """
+        import random
+        def f():
+            was = hasattr(random, "__warningregistry__")
+            random.randint(1.0, 2)
+            return was
+    """,
     "in its working directory": """
         import os
         def f():
