@@ -166,10 +166,11 @@ class Scan:
     ) -> Scanned:
         """What becomes of a program; or, with is_check, of a check, which reaches what a program imports.
 
-        near: what `caches` says of the calls and checks that it meets.
+        near: what `caches` says of the calls and checks that it meets; whoever is handed a Decimal reaches
+            classes of its module by the exceptions that it raises, as if it had imported it.
         """
         names, ops = _names_and_ops(code)
-        imports = is_check or bool(ops & _IMPORTS)
+        imports = is_check or bool(near) or bool(ops & _IMPORTS)
         assigned = assigned_attributes(nested(code)) if imports and ops & ASSIGNS_ATTRIBUTE else frozenset()
         unlisted = bool(ops & _IMPORTS) and self._imports_unlisted(code)
         apart = unlisted or _cannot_be_watched(code, assigned, ops, is_check=is_check)

@@ -355,6 +355,29 @@ def test_the_class_of_what_a_check_hands_over_reaches_no_neighbour(changes: str,
     assert met(sandbox, [changes, honest], (), checks)[1][1] == "pass"
 
 
+def test_a_class_that_an_exception_tells_of_what_a_check_hands_over_reaches_no_neighbour(sandbox: Sandbox):
+    changes = """
+        def f(x):
+            try:
+                x / 0
+            except ArithmeticError as error:
+                error.args[0][0].__qualname__ = "patched"
+            return "told"
+    """
+    honest = """
+        def f(x):
+            try:
+                x / 0
+            except ArithmeticError as error:
+                return str(error)
+    """
+    checks = (
+        "from decimal import Decimal\nf(Decimal(0))\n",
+        "from decimal import Decimal\nassert 'Undefined' in f(Decimal(0))\n",
+    )
+    assert met(sandbox, [changes, honest], (), checks) == [["pass", "fail"], ["pass", "pass"]]
+
+
 def test_a_check_that_makes_a_kind_of_classes_fills_no_cache_that_others_meet(sandbox: Sandbox):
     fills = """
 M = type("M", (type,), {"__hash__": lambda self: hash(bool), "__eq__": lambda *_: True})
