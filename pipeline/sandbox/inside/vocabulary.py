@@ -11,7 +11,7 @@ OPEN_MODULES = frozenset(
 
 # Python objects of open modules that run strings, assign attributes or keep state; and what hands out such:
 # `get_clock_info` a namespace, which `copy.replace` of Python 3.13 gives attributes of any name; `get_args`
-# a forward reference, which evaluates itself in Python 3.14.
+# a forward reference, which evaluates itself in Python 3.14; `pthread_getcpuclockid` what is at an address.
 CLOSED_ATTRIBUTES = frozenset(
     """
     attrgetter methodcaller update_wrapper wraps total_ordering singledispatch singledispatchmethod
@@ -20,7 +20,7 @@ CLOSED_ATTRIBUTES = frozenset(
     no_type_check_decorator final runtime_checkable purge tzset settime clock_settime
     clock_settime_ns dataclass_transform type_check_only override SystemRandom Scanner template
     cached_property UserDict UserList UserString evaluate_forward_ref Formatter setstate Annotated
-    GenericAlias abstractmethod get_clock_info get_args
+    GenericAlias abstractmethod get_clock_info get_args pthread_getcpuclockid
 """.split()
 )
 OPEN_IN_SYS = frozenset("maxsize maxunicode float_info int_info version_info byteorder exit".split())

@@ -202,6 +202,7 @@ def test_programs_that_could_leave_something_behind_get_a_process_for_every_call
         "_parse = 1\nimport re\ndef f(x):\n    return re._parser\n",
         "import re\ndef f(x):\n    return re._parser, _parser\n",
         "import copy, time\ndef f(x):\n    return copy.replace(time.get_clock_info('time'), **x)\n",
+        "import time\ndef f(x):\n    return time.pthread_getcpuclockid(id(x))\n",
         "from typing import List, get_args\ndef f(x):\n    return get_args(List[x])[0].evaluate()\n",
     ],
 )
