@@ -58,11 +58,8 @@ def _condition(name: str, args: list[ast.expr]) -> ast.expr | None:
             meant = ast.UnaryOp(ast.Not(), _called("isinstance", first, kind))
         case "assertSequenceEqual", [first, second, *_]:  # a tuple may equal a list
             meant = ast.Compare(_called("list", first), [ast.Eq()], [_called("list", second)])
-        case "assertCountEqual", [
-            first,
-            second,
-            *_,
-        ]:  # of lists and None, too, which have no order
+        case "assertCountEqual", [first, second, *_]:
+            # By text: lists and None, too, which have no order.
             first, second = _sorted_by_text(first), _sorted_by_text(second)
             meant = ast.Compare(first, [ast.Eq()], [second])
         case "assertRegex", [text, pattern, *_]:

@@ -1,25 +1,18 @@
 """The forms in which models write several tests at once -> the statements of each single test.
 
-Tables, loops over tables, pytest's parametrize, unittest's `self`: each is turned into plain statements.
+Tables, loops over tables, pytest's parametrize: each is turned into plain statements.
 """
 
 import ast
-import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import cast
 
+from pipeline.extraction.replacing import elements_of, substituted
 from pipeline.extraction.rounds import can_stand_for, leaves_something, names_of
 
 INPUT_KEYS = ("input", "inputs", "args", "arguments", "params")
 EXPECTED_KEYS = ("expected", "output", "expected_output", "result", "answer")
 # Marks of a test that a runner is not to run, or that is known to fail.
 SET_ASIDE = ("skip", "xfail", "expectedFailure")
-OWNERS = ("self", "cls")
-BINDING = ("staticmethod", "classmethod")
-LIBRARIES = sys.stdlib_module_names | {"np", "numpy", "pd", "scipy"}
-METHODS_OF_DATA = frozenset(
-    name for kind in (str, bytes, int, float, list, tuple, dict, set) for name in dir(kind)
-)
 # What a name was given by a plain assignment, and still is.
 Given = Mapping[str, ast.expr]
 JSON_CONSTANTS = {
@@ -44,30 +37,6 @@ def conjuncts(statement: ast.stmt) -> Iterator[ast.stmt]:
             yield ast.Assert(test, None)
         case _:
             yield statement
-
-
-def substituted(statement: ast.stmt, values: Mapping[str, ast.expr]) -> ast.stmt:
-    """The statement with names replaced by expressions.
-
-    `f(*(1, 2))` then reads `f(1, 2)`, and `{"input": 1}["input"]` reads `1`.
-    """
-    return cast(ast.stmt, _Substituted(values).visit(statement))
-
-
-def without_self(function: ast.FunctionDef) -> ast.FunctionDef:
-    """A test class's method as a function, with `self.x` as plain `x`."""
-    plain = cast(ast.FunctionDef, _WithoutSelf().visit(function))
-    plain.args.args = [argument for argument in plain.args.args if argument.arg not in OWNERS]
-    plain.decorator_list = [d for d in plain.decorator_list if ast.unparse(d) not in BINDING]
-    return plain
-
-
-def without_solution(statement: ast.stmt, entry_point: str) -> ast.stmt:
-    """The statement with `Solution().f(x)` and `solution.f(x)` as `f(x)`, where f is the entry point.
-
-    Methods of data and functions of libraries that bear its name stay what they are.
-    """
-    return cast(ast.stmt, _WithoutSolution(entry_point).visit(statement))
 
 
 def repeated(loop: ast.For, given: Given) -> list[list[ast.stmt]] | None:
@@ -137,7 +106,7 @@ def table_tests(table: ast.expr, entry_point: str, parameters: Sequence[str]) ->
     arguments may be named. Constants may be spelled as in JSON.
     """
     one_row = isinstance(table, ast.Dict) and _by_key(table, INPUT_KEYS) is not None
-    for row in [table] if one_row else _elements(table) or []:
+    for row in [table] if one_row else elements_of(table) or []:
         parts = _input_and_expected(row, parameters)
         if parts is None:
             return
@@ -148,18 +117,9 @@ def table_tests(table: ast.expr, entry_point: str, parameters: Sequence[str]) ->
 def written_tests(node: ast.expr) -> list[str]:
     """The texts of a list of strings that hold asserts."""
     strings = [
-        e.value for e in _elements(node) or [] if isinstance(e, ast.Constant) and isinstance(e.value, str)
+        e.value for e in elements_of(node) or [] if isinstance(e, ast.Constant) and isinstance(e.value, str)
     ]
     return [text for text in strings if "assert" in text]
-
-
-def _elements(node: ast.expr | None) -> list[ast.expr] | None:
-    match node:
-        case ast.List(elts=elements) | ast.Tuple(elts=elements) | ast.Set(elts=elements):
-            return None if any(isinstance(element, ast.Starred) for element in elements) else elements
-        case ast.Dict(keys=keys, values=values):
-            return [_tuple(k, v) for k, v in zip(keys, values, strict=True) if k is not None]
-    return None
 
 
 def _rows(table: ast.expr, given: Given) -> list[ast.expr] | None:
@@ -177,8 +137,8 @@ def _rows(table: ast.expr, given: Given) -> list[ast.expr] | None:
             listed = [_rows(column, given) for column in columns]
             return [_tuple(*row) for row in zip(*filter(None, listed), strict=False)] if all(listed) else None
         case ast.Call(func=ast.Attribute(value=inner, attr="items"), args=[]):
-            return _elements(given.get(inner.id) if isinstance(inner, ast.Name) else inner)
-    return _elements(table)
+            return elements_of(given.get(inner.id) if isinstance(inner, ast.Name) else inner)
+    return elements_of(table)
 
 
 def _makes_param(table: ast.expr, given: Given) -> bool:
@@ -188,7 +148,7 @@ def _makes_param(table: ast.expr, given: Given) -> bool:
 
 def _marks(row: ast.expr) -> list[ast.expr]:
     keywords = row.keywords if isinstance(row, ast.Call) else []
-    return [mark for k in keywords if k.arg == "marks" for mark in _elements(k.value) or [k.value]]
+    return [mark for k in keywords if k.arg == "marks" for mark in elements_of(k.value) or [k.value]]
 
 
 def _without_param(row: ast.expr, *, alone: bool) -> ast.expr:
@@ -200,11 +160,6 @@ def _without_param(row: ast.expr, *, alone: bool) -> ast.expr:
 
 def _tuple(*elements: ast.expr) -> ast.expr:
     return ast.Tuple(list(elements), ast.Load())
-
-
-def _spread(argument: ast.expr) -> list[ast.expr]:
-    inner = _elements(argument.value) if isinstance(argument, ast.Starred) else None
-    return [argument] if inner is None else inner
 
 
 def _targets(names: ast.expr) -> ast.expr | None:
@@ -248,7 +203,7 @@ def _matched(target: ast.expr, row: ast.expr) -> dict[str, ast.expr] | None:
     """The names of a target with the parts of the row they stand for."""
     if isinstance(target, ast.Name):
         return {target.id: row}
-    parts, elements = _elements(target), _elements(row)
+    parts, elements = elements_of(target), elements_of(row)
     if parts is None or elements is None or len(parts) != len(elements):
         return None
     values: dict[str, ast.expr] = {}
@@ -266,7 +221,7 @@ def _input_and_expected(row: ast.expr, parameters: Sequence[str]) -> tuple[list[
         if expected is None or (given is row and _by_name(row, parameters) is None):
             return None
         return _arguments(given, parameters), expected
-    elements = _elements(row)
+    elements = elements_of(row)
     if elements is None or len(elements) < 2:
         return None
     *given_parts, expected = elements
@@ -291,59 +246,6 @@ def _by_name(row: ast.Dict, parameters: Sequence[str]) -> list[ast.expr] | None:
 def _arguments(given: ast.expr, parameters: Sequence[str]) -> list[ast.expr]:
     if isinstance(given, ast.Dict) and (named := _by_name(given, parameters)):
         return named
-    inner = _elements(given)
+    inner = elements_of(given)
     spread = isinstance(given, ast.Tuple) or len(parameters) > 1
     return inner if spread and inner is not None and len(inner) == len(parameters) else [given]
-
-
-class _Substituted(ast.NodeTransformer):
-    def __init__(self, values: Mapping[str, ast.expr]) -> None:
-        self.values = values
-
-    def visit_Name(self, node: ast.Name) -> ast.expr:
-        return self.values.get(node.id, node) if isinstance(node.ctx, ast.Load) else node
-
-    def visit_Call(self, node: ast.Call) -> ast.expr:
-        self.generic_visit(node)
-        node.args = [part for argument in node.args for part in _spread(argument)]
-        return node
-
-    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
-        self.generic_visit(node)
-        key = node.slice.value if isinstance(node.slice, ast.Constant) else None
-        if isinstance(node.value, ast.Dict) and isinstance(node.ctx, ast.Load):
-            for known, value in zip(node.value.keys, node.value.values, strict=True):
-                if isinstance(known, ast.Constant) and isinstance(key, str) and known.value == key:
-                    return value
-        return node
-
-
-class _WithoutSelf(ast.NodeTransformer):
-    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
-        self.generic_visit(node)
-        is_self = isinstance(node.value, ast.Name) and node.value.id in OWNERS
-        return ast.Name(node.attr, node.ctx) if is_self else node
-
-
-class _WithoutSolution(ast.NodeTransformer):
-    def __init__(self, entry_point: str) -> None:
-        self.entry_point = entry_point
-
-    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
-        self.generic_visit(node)
-        meant = node.attr == self.entry_point and _holds_solution(node.value, self.entry_point)
-        return ast.Name(node.attr, node.ctx) if meant else node
-
-
-def _holds_solution(owner: ast.expr, entry_point: str) -> bool:
-    """Whether `owner.f` is the entry point: not for `math.gcd`, and not for `"ab".count` or `xs.reverse`."""
-    match owner:
-        case ast.Name(id=name) | ast.Attribute(attr=name):
-            pass
-        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
-            pass
-        case _:
-            return False
-    if entry_point in METHODS_OF_DATA:
-        return name[:1].isupper() or "sol" in name.lower()
-    return name not in LIBRARIES

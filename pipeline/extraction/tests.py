@@ -45,13 +45,11 @@ from pipeline.extraction.forms import (
     is_set_aside,
     parametrized,
     repeated,
-    substituted,
     table_tests,
-    without_self,
-    without_solution,
     written_tests,
 )
 from pipeline.extraction.repairs import signature, starter_definitions
+from pipeline.extraction.replacing import substituted, without_self, without_solution
 from pipeline.extraction.rounds import ASSIGNING, moves_on
 from pipeline.extraction.runners import is_subtest, plain_statement
 from pipeline.extraction.syntax import Piece, parsed, pieces
