@@ -182,7 +182,8 @@ def _watch(
     """Wait for the child's end, and bring it about when it is over a limit; what ENDED is made of.
 
     A call that begins is progress where programs share the child: the scan keeps them from the arena. A
-    program alone could write there that it began just now, for ever: only its CPU clock is believed.
+    program alone could write there that it began just now, for ever: only its CPU clock is believed. What
+    comes before the first beginning is our own reading of the request, however long: no call's time.
     """
     since, reason, wait_ms = 0, 0, min(max(limit_ns / 8e6, MIN_TICK_MS), MAX_TICK_MS)
     with Pidfd(pid) as child:
@@ -192,10 +193,12 @@ def _watch(
             if shared and started_ns != since:
                 since = started_ns
                 stillness.end(cpu_ns)
-            left_ns = min(limit_ns - (cpu_ns - started_ns), total_ns - cpu_ns)
+            left_ns = total_ns - cpu_ns
+            if started_ns:
+                left_ns = min(left_ns, limit_ns - (cpu_ns - started_ns))
             if left_ns < 0:
                 reason = OVER_CPU
-            elif stillness.is_too_long(cpu_ns):
+            elif (started_ns or not shared) and stillness.is_too_long(cpu_ns):
                 reason = OVER_WALL
             if reason:
                 os.kill(pid, signal.SIGKILL)

@@ -54,6 +54,15 @@ def test_a_job_of_many_long_programs_and_calls_is_no_larger_than_the_sandbox_tak
     assert shown(result) == [str(90_000 + n + i) for n in range(100) for i in range(30)]
 
 
+def test_the_time_to_read_a_large_request_is_no_calls(sandbox: Sandbox):
+    params = sandbox.params.model_copy(update={"call_cpu_s": 0.005})
+    unreadable = [f"){n}\n" + "#" * 600_000 for n in range(90)]
+    with Sandbox.open(params) as hurried:
+        result = ran(hurried, ["def f(x):\n    return x", *unreadable], ["f(1)", "f(2)"])
+    statuses = [item.status for item in result.observations]
+    assert statuses == ["ok"] * 2 + ["syntax"] * 2 * len(unreadable)
+
+
 def test_a_program_that_does_not_load_has_the_same_answer_to_every_call(sandbox: Sandbox):
     lost = "import os.path\nimport no_such.module\ndef f(x): return x\n"
     orphan = "import os.path\nfrom .models import no_such\ndef f(x): return x\n"
