@@ -15,7 +15,7 @@ VLLM_MODEL := models/SmolLM2-135M-Instruct
 
 repro: $(VENV)/installed $(MODEL)
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dvc repro
-	@cat outputs/report/summary.txt
+	@echo 'pairs: outputs/pairs; what came of the run: outputs/report/summary.txt'
 
 test: $(VENV)/installed-dev $(MODEL)
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest $(PYTEST_ARGS)

@@ -50,3 +50,7 @@ class JournalError(PairsmithError):
 
 class PromptError(PairsmithError):
     """A prompt template is missing or malformed."""
+
+
+class WorkerError(PairsmithError):
+    """A process that worked for a stage was killed from outside."""

@@ -7,9 +7,12 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from itertools import chain, islice
 from multiprocessing.connection import wait
 from typing import TypeVar
+
+from pipeline.errors import WorkerError
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -26,7 +29,7 @@ def map_in_order(function: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
     one batch of items, all is done here.
 
     Raises:
-        What the function raises; BrokenProcessPool: a process was killed from outside.
+        What the function raises; WorkerError: a process was killed from outside.
     """
     remaining = iter(items)
     first = list(islice(remaining, ITEMS_A_BATCH))
@@ -45,6 +48,13 @@ def map_in_order(function: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
                 yield from under_way.popleft().result()
         while under_way:
             yield from under_way.popleft().result()
+    except BrokenProcessPool as error:
+        raise WorkerError(
+            "A process that worked for this stage was killed from outside",
+            got=str(error),
+            wanted=f"memory for a process a core, at most {MOST_PROCESSES}",
+            next_step="look for the kernel's out-of-memory killer in dmesg, then dvc repro: no work is lost",
+        ) from error
     finally:
         pool.shutdown(cancel_futures=True)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import parallel
+from pipeline.errors import WorkerError
 from pipeline.parallel import ITEMS_A_BATCH, map_in_order
 
 
@@ -53,6 +54,15 @@ def test_items_are_drawn_no_faster_than_values_are_taken():
 def test_what_the_function_raises_is_raised_here():
     with pytest.raises(ZeroDivisionError):
         list(map_in_order(inverse, range(1000)))
+
+
+@pytest.mark.usefixtures("_two_cores")
+def test_a_process_that_is_killed_is_told_as_such_and_costs_no_work():
+    values = map_in_order(square_and_where, range(20 * ITEMS_A_BATCH))
+    _, process = next(values)
+    os.kill(process, signal.SIGKILL)
+    with pytest.raises(WorkerError, match=r"killed from outside[\s\S]*no work is lost"):
+        list(values)
 
 
 def test_no_process_outlives_a_killed_parent(tmp_path):
