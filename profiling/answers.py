@@ -47,6 +47,7 @@ class Answer:
     peaks: tuple[int | None, ...]
     lines: tuple[tuple[LineCost, ...] | None, ...]
     fills: tuple[float | None, ...]
+    effects: tuple[str | None, ...]
 
 
 def parsed_answer(output: bytes, n_programs: int) -> Answer | None:
@@ -60,7 +61,7 @@ def parsed_answer(output: bytes, n_programs: int) -> Answer | None:
             dropped={_whole(int(i), n_programs - 1): str(why) for i, why in found["dropped"].items()},
             workload=_workload(found["workload"]),
             ended=str(found["ended"]),
-            digest=str(found.get("digest", ""))[:64],
+            digest=_digest(found.get("digest", "")),
             ladder=tuple(_rung(size, taken, n_programs) for size, taken in found["ladder"]),
             checks=tuple(check for check in map(_workload, found["checks"]) if check is not None),
             seconds=_each(found.get("seconds"), n_programs, _rounds),
@@ -68,6 +69,7 @@ def parsed_answer(output: bytes, n_programs: int) -> Answer | None:
             peaks=_each(found.get("peaks"), n_programs, _whole),
             lines=_each(found.get("lines"), n_programs, _lines),
             fills=_each(found.get("fills"), n_programs, float),
+            effects=_each(found.get("effects"), n_programs, _digest),
         )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
         return None
@@ -101,6 +103,10 @@ def _positive(value: object) -> float:
     if not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
         raise ValueError("not a number of seconds")
     return max(float(value), 1e-9)
+
+
+def _digest(value: object) -> str:
+    return str(value)[:64]
 
 
 def _workload(value: object) -> Workload | None:

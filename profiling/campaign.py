@@ -15,6 +15,7 @@ from profiling.answers import Answer, LineCost, Workload, parsed_answer
 from profiling.claims import Claim, time_claim
 from profiling.inside.growth import AS_WRITTEN, GROWN
 from profiling.inside.timing import QUICK_S
+from profiling.inside.values import digest
 
 T = TypeVar("T")
 
@@ -23,6 +24,7 @@ Ask = Callable[[bytes], bytes | None]
 
 NO_ANSWER = "no_answer"  # the worker was killed, or its answer was no answer
 GIVEN = "given"  # the workload was not grown here
+NOTHING = digest(None)  # the value of a function that returns nothing
 SMALL_S = 5e-5  # the line profile runs on the largest rung on which no program takes longer
 
 
@@ -63,7 +65,7 @@ class Measured:
 
     workload: None if there was no input on which the programs could be measured; `ended` says why.
     times: per program, process -> seconds of one call, round by round; empty for a dropped program.
-    loops, peaks, lines, fills: per program, as in Answer; loops as of the last process.
+    loops, peaks, lines, fills, effects: per program, as in Answer; loops as of the last process.
     dropped: program -> reason.
     """
 
@@ -78,6 +80,7 @@ class Measured:
     peaks: tuple[int | None, ...] = ()
     lines: tuple[tuple[LineCost, ...] | None, ...] = ()
     fills: tuple[float | None, ...] = ()
+    effects: tuple[str | None, ...] = ()
     dropped: dict[int, str] = field(default_factory=dict)
 
     @property
@@ -98,6 +101,15 @@ class Measured:
     def comparable(self, one: int, other: int) -> bool:
         """Whether what is certain of two programs counts: one of them grew, or nothing is known of growth."""
         return not self.ladder or self.grew(one) or self.grew(other)
+
+    def replaces(self, slower: int, faster: int) -> bool:
+        """Whether a caller may be given `faster` for `slower`, by what they do to their arguments.
+
+        Sorting a list in place is faster than sorting a copy, and another function. `faster` does to its
+        arguments what `slower` does; or it leaves them alone, unless that is all that is asked of it.
+        """
+        effect = self.effects[faster]
+        return effect == self.effects[slower] or (effect == "" and self.digest != NOTHING)
 
     def claim(self, slower: int, faster: int) -> Claim | None:
         """What the times say about two programs; None where they say nothing."""
@@ -233,6 +245,7 @@ def _with(so_far: Measured, answer: Answer, chosen: Sequence[int], process: int)
         peaks=spread(answer.peaks, so_far.peaks),
         lines=spread(answer.lines, so_far.lines),
         fills=spread(answer.fills, so_far.fills),
+        effects=spread(answer.effects, so_far.effects),
     )
 
 

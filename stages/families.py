@@ -49,6 +49,7 @@ OTHER_VALUE = (
     "other_value"  # than its parent's, on a call of a credible test that the parent answered in time
 )
 PARENT_NOT_MEASURED = "parent_not_measured"
+OTHER_EFFECT = "other_effect"  # it changes an argument that its parent leaves alone, or in another way
 NOT_CHEAPER = "not_cheaper"
 
 # Less is not worth a pair, and a ratio of a few bytes says nothing.
@@ -203,6 +204,8 @@ def measured_verdict(
     claim = measured.claim(PARENT, index)
     if claim is None:
         return Verdict(solution_id, False, PARENT_NOT_MEASURED, False)
+    if not measured.replaces(PARENT, index):
+        return Verdict(solution_id, False, OTHER_EFFECT, False)
     memory = _memory(measured, index)
     comparable = measured.comparable(PARENT, index)
     is_faster = comparable and claim.certified(min_speedup)

@@ -127,6 +127,7 @@ def profile_rows(subject: Subject, measured: Measured, seed: int) -> Iterator[Ro
             "peak_bytes": peak,
             "memory_integral_bytes_s": None if peak is None or fill is None else peak * fill * cpu_s,
             "scaling_exponent": exponent(sizes, [taken[index] for _, taken in measured.ladder]),
+            "changes_arguments": None if (effect := measured.effects[index]) is None else effect != "",
             "hot_lines": hot_lines(code, lines or ()),
         }
 
@@ -154,7 +155,9 @@ def comparison_rows(subject: Subject, measured: Measured, seed: int, min_speedup
             "exponent_gap": exponent_gap(
                 sizes, [t[slower] for _, t in measured.ladder], [t[faster] for _, t in measured.ladder]
             ),
-            "certified": claim.certified(min_speedup) and measured.comparable(slower, faster),
+            "certified": claim.certified(min_speedup)
+            and measured.comparable(slower, faster)
+            and measured.replaces(slower, faster),
             "processes": claim.processes,
         }
 

@@ -25,7 +25,8 @@ COMPARISONS = Table(
             pa.field("memory_ratio", pa.float64()),  # slower's peak / faster's peak; null where not measured
             # d log(slower's time / faster's time) / d log(size); null where the sizes are too few
             pa.field("exponent_gap", pa.float64()),
-            # speedup_low exceeds profile.min_speedup, and one of the two takes longer on larger inputs
+            # speedup_low exceeds profile.min_speedup; one of the two takes longer on larger inputs; and the
+            # faster one changes no argument that the slower one leaves alone
             pa.field("certified", pa.bool_(), nullable=False),
             pa.field("processes", pa.int32(), nullable=False),  # interpreter processes measured in
         ]

@@ -19,6 +19,7 @@ PROFILES = Table(
             pa.field("peak_bytes", pa.int64()),  # Python memory one call needs beyond its arguments, exact
             pa.field("memory_integral_bytes_s", pa.float64()),  # of that memory over the call's time
             pa.field("scaling_exponent", pa.float64()),  # d log(cpu_s) / d log(size); null with few sizes
+            pa.field("changes_arguments", pa.bool_()),  # a call leaves them not as they were; null: not seen
             # `line|%time|hits|+mem|code`, for people and prompts; may be empty
             pa.field("hot_lines", pa.string(), nullable=False),
         ]

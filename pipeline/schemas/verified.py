@@ -18,8 +18,9 @@ VERIFIED = Table(
             # accepted: faster | leaner
             # refused by tests: fails_tests | other_value (another value than its parent's on a believed call)
             # refused when measured: not_loaded | reaches_outside | fails | differs | unstable | no_answer |
-            # parent_not_measured | not_cheaper (neither certainly faster nor leaner, or faster where neither
-            # parent nor rewrite takes longer on larger inputs)
+            # parent_not_measured | other_effect (it changes an argument that its parent leaves alone, or in
+            # another way) | not_cheaper (neither certainly faster nor leaner, or faster where neither of the
+            # two takes longer on larger inputs)
             pa.field("reason", pa.string(), nullable=False),
             # it fails what its parent passes and what is surely right: a public example, or a test whose
             # p_valid reaches verify.min_p_sure

@@ -167,6 +167,19 @@ def calls(program: Program, arguments: Arguments, *, lazy: bool) -> Iterator[Cal
         yield _consuming(call) if lazy else call
 
 
+def arguments_after(program: Program, arguments: Arguments) -> Arguments:
+    """What a call of the program leaves of a copy of its arguments.
+
+    Raises:
+        Exception: whatever the program raises.
+    """
+    args = [copier(value)() for value in arguments[0]]
+    keywords = {name: copier(value)() for name, value in arguments[1].items()}
+    make = _loading if program.keeps_state else _calling
+    consumed(make(program, args, keywords)())
+    return args, keywords
+
+
 def _calling(program: Program, args: list[Any], keywords: dict[str, Any]) -> Call:
     function = program.shared
     return lambda: function(*args, **keywords)

@@ -12,6 +12,7 @@ Answer: dropped {program index: reason}; the lists below have a null for a dropp
     checks: other workloads on which all programs agreed
     seconds: [[CPU s a call or null where left out, ...rounds], ...], loops: [...]
     peaks: [bytes, ...], lines: [[[number, s, hits, bytes grown], ...], ...], fills: [share of the peak, ...]
+    effects: ["" where a call leaves its arguments as they were, else a digest of what it leaves, ...]
 """
 
 import json
@@ -26,6 +27,7 @@ from profiling.inside.programs import (
     Arguments,
     Program,
     Value,
+    arguments_after,
     calls,
     consumed,
     is_lazy,
@@ -236,13 +238,11 @@ def _warmed_up(
 def _detail(
     answer: Answer, programs: dict[int, Program], arguments: Arguments, small: Arguments, limits: Limits
 ) -> None:
-    """Set peaks, lines and fills of every program that has seconds; one that fails on `small` is dropped."""
-    n_programs = len(answer["seconds"])
-    answer["peaks"], answer["lines"], answer["fills"] = (
-        [None] * n_programs,
-        [None] * n_programs,
-        [None] * n_programs,
-    )
+    """Set peaks, lines, fills, effects of what has seconds; a program that fails on `small` is dropped."""
+    details: dict[str, list[Any]] = {
+        name: [None] * len(answer["seconds"]) for name in ("peaks", "lines", "fills", "effects")
+    }
+    answer |= details
     for index, program in programs.items():
         if answer["seconds"][index] is None:
             continue
@@ -253,9 +253,14 @@ def _detail(
                 consumed(value)
             peak = peak_bytes(calls(program, arguments, lazy=lazy))
             profile = line_profile(calls(program, small, lazy=lazy).__next__)
+            effect = _effect(program, arguments)
         except BaseException:  # a solution may raise anything
             answer["dropped"][index] = FAILS
             continue
-        answer["peaks"][index] = peak
-        answer["lines"][index] = profile.lines
-        answer["fills"][index] = profile.fill
+        for name, found in zip(details, (peak, profile.lines, profile.fill, effect), strict=True):
+            details[name][index] = found
+
+
+def _effect(program: Program, arguments: Arguments) -> str:
+    after = arguments_after(program, arguments)
+    return "" if agree(after, arguments) else digest(after)

@@ -2,7 +2,10 @@
 
 import json
 
-from profiling.campaign import Base, Campaign
+import pytest
+
+from profiling.campaign import Base, Campaign, Measured
+from profiling.inside.values import digest
 from tests.profiling.runs import PLAN
 
 EVERYONE = ("grows", "grows too", "flat", "flat too")
@@ -37,6 +40,25 @@ def test_no_further_process_is_spent_on_two_programs_that_take_no_longer_on_larg
     first, further = asked[: PLAN.first_processes], asked[PLAN.first_processes :]
     assert first == [list(EVERYONE)] * PLAN.first_processes
     assert further[0] == ["grows", "grows too"]
+
+
+@pytest.mark.parametrize(
+    ("slower", "faster", "value", "replaces"),
+    [
+        ("", "", [1], True),
+        ("", "changed", [1], False),
+        ("changed", "", [1], True),
+        ("changed", "changed", [1], True),
+        ("changed", "otherwise", [1], False),
+        ("changed", "", None, False),
+        ("changed", "changed", None, True),
+    ],
+)
+def test_what_is_faster_replaces_only_what_does_the_same_to_its_arguments_or_more(
+    slower, faster, value, replaces
+):
+    measured = Measured(None, None, "enough", digest(value), effects=(slower, faster))
+    assert measured.replaces(0, 1) is replaces
 
 
 def test_an_answer_about_a_call_that_nobody_asked_for_is_no_answer():

@@ -345,6 +345,30 @@ def test_memory_is_exact_and_the_same_in_every_process():
     assert 800_000 <= peak <= 824_000  # 100,000 pointers, within 3 %
 
 
+@pytest.mark.parametrize(
+    ("body", "changes"),
+    [
+        ("return sorted(xs)[0][0]", False),
+        ("xs = xs[::-1]; xs.sort(); return xs[0][0]", False),
+        ("xs.sort(); return xs[0][0]", True),
+        ("xs[1].append(1); return min(xs)[0]", True),
+        ("return min(xs)[0], *(xs.pop() for _ in range(1))", True),
+        ("yield from (xs.pop()[0] for _ in range(2))", True),
+    ],
+)
+def test_what_a_call_does_to_its_arguments_is_seen(body, changes):
+    (effect,) = answer(f"def f(xs):\n    {body}\n", call="f([[3], [2]])", details=True)["effects"]
+    assert (effect != "") is changes
+
+
+def test_what_solutions_do_to_their_arguments_is_compared_whatever_they_return():
+    codes = ["xs.sort()", "xs[:] = sorted(xs)", "xs.sort(); xs.reverse()", "xs.sort(); xs.append(object())"]
+    found = answer(*(f"def f(xs):\n    {code}\n" for code in codes), call="f([3, 2, 5])", details=True)
+    sorts, sorts_too, reverses, _ = found["effects"]
+    assert sorts == sorts_too != reverses
+    assert found["dropped"] == {}
+
+
 def test_peaks_three_percent_apart_are_ordered_right():
     codes = [f"def f(n):\n    xs = [0] * (n * {share} // 100)\n    return n\n" for share in (103, 100, 106)]
     larger, least, largest = answer(*codes, call="f(2000)", details=True)["peaks"]

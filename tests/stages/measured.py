@@ -26,6 +26,7 @@ QUADRATIC = """def distinct(xs):
     return out
 """
 LINEAR = "def distinct(xs):\n    return list(dict.fromkeys(xs))\n"
+EMPTYING = "def distinct(xs):\n    kept = list(dict.fromkeys(xs))\n    xs.clear()\n    return kept\n"
 UNSTABLE_ORDER = "def distinct(xs):\n    return sorted(set(xs))\n"
 CALLS = {"distinct([3, 1, 3])": "[3, 1]", "distinct([5, 2, 9, 4])": "[5, 2, 9, 4]", "distinct([])": "[]"}
 

@@ -7,7 +7,7 @@ import pytest
 from pipeline.schemas.tasks import TASKS
 from pipeline.tables import write
 from stages import profile
-from tests.stages.measured import LINEAR, QUADRATIC, solution_id, write_inputs
+from tests.stages.measured import EMPTYING, LINEAR, QUADRATIC, solution_id, write_inputs
 
 LEAVES_EARLY = """def distinct(xs):
     for i in range(len(xs)):
@@ -44,6 +44,16 @@ def test_the_better_class_is_certified_and_raw_times_are_kept():
     assert profiles.scaling_exponent[solution_id(QUADRATIC)] > 1.5
     assert "if x not in out" in profiles.hot_lines[solution_id(QUADRATIC)]
     assert (profiles.memory_integral_bytes_s <= profiles.peak_bytes * profiles.cpu_s).all()
+
+
+def test_what_is_faster_but_empties_its_argument_is_not_certified_over_what_leaves_it_alone():
+    write_inputs(QUADRATIC, EMPTYING)
+    profile.main()
+    (row,) = pd.read_parquet("outputs/comparisons").to_dict("records")
+    assert (row["faster_id"], row["certified"]) == (solution_id(EMPTYING), False)
+    assert row["speedup_low"] > 1.05
+    changes = pd.read_parquet("outputs/profiles").set_index("solution_id").changes_arguments
+    assert changes.to_dict() == {solution_id(QUADRATIC): False, solution_id(EMPTYING): True}
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

@@ -10,7 +10,15 @@ from pipeline.schemas import verified as schema
 from profiling import campaign
 from profiling.inside import worker
 from stages import families, optimize, profile, verify
-from tests.stages.measured import LINEAR, QUADRATIC, UNSTABLE_ORDER, Scripted, solution_id, write_inputs
+from tests.stages.measured import (
+    EMPTYING,
+    LINEAR,
+    QUADRATIC,
+    UNSTABLE_ORDER,
+    Scripted,
+    solution_id,
+    write_inputs,
+)
 
 WRONG_ON_LARGE = "def distinct(xs):\n    return list(dict.fromkeys(xs))[:30]\n"
 SAME_COST = QUADRATIC.replace("out", "kept")
@@ -52,6 +60,18 @@ def test_a_rewrite_that_is_wrong_on_enlarged_inputs_only_is_rejected_but_not_cer
     rows = verified(monkeypatch, QUADRATIC, WRONG_ON_LARGE)
     (row,) = rows.to_dict("records")
     assert (row["accepted"], row["reason"], row["certainly_wrong"]) == (False, "differs", False)
+
+
+def test_a_faster_rewrite_that_empties_what_it_is_given_is_no_rewrite_of_one_that_does_not(monkeypatch):
+    rows = verified(monkeypatch, QUADRATIC, LINEAR, EMPTYING)
+    assert rows.loc[solution_id(LINEAR)].reason == "faster"
+    emptying = rows.loc[solution_id(EMPTYING)]
+    assert (emptying.accepted, emptying.reason, emptying.certainly_wrong) == (False, "other_effect", False)
+
+
+def test_a_faster_rewrite_may_leave_alone_what_its_parent_empties(monkeypatch):
+    parent = QUADRATIC.replace("for x in xs:", "while xs:\n        x = xs.pop(0)")
+    assert verified(monkeypatch, parent, LINEAR).reason.to_list() == ["faster"]
 
 
 GROWS = "def distinct(n):\n    for _ in range(n):\n        pass\n    return n % 2\n"
@@ -134,6 +154,7 @@ def test_the_schema_names_every_reason_there_is():
     by_tests = {families.FASTER, families.LEANER, families.FAILS_TESTS, families.OTHER_VALUE}
     by_measurement = {worker.NOT_LOADED, worker.OUTSIDE, worker.FAILS, worker.DIFFERS, worker.UNSTABLE}
     by_measurement |= {campaign.NO_ANSWER, families.PARENT_NOT_MEASURED, families.NOT_CHEAPER}
+    by_measurement.add(families.OTHER_EFFECT)
     assert by_tests | by_measurement <= set(re.findall(r"\w+", Path(schema.__file__).read_text()))
 
 
