@@ -157,11 +157,11 @@ def _led_to(thing: object) -> Iterable[object]:
 
 def _hidden_in_classes() -> frozenset[str]:
     """Names with a leading underscore that instances or classes of any kind have."""
-    classes: set[type] = set()
+    classes: dict[int, type] = {}  # by id: a class of `typing` in Python 3.14 says that it equals another
     todo: list[type] = [object]
     while todo:
         one = todo.pop()
-        if one not in classes:
-            classes.add(one)
+        if id(one) not in classes:
+            classes[id(one)] = one
             todo += type.__subclasses__(one)
-    return frozenset(name for one in classes for name in vars(one) if name[:1] == "_")
+    return frozenset(name for one in classes.values() for name in vars(one) if name[:1] == "_")
