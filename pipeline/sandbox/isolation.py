@@ -47,7 +47,7 @@ class Purpose:
     """What the confined Python is for.
 
     memory_bytes: address space beyond Python's own.
-    worker: for harnesses of ours: with /proc/self and the packages they import.
+    worker: for harnesses of ours: with the packages they import.
     hash_seed: PYTHONHASHSEED.
     """
 
@@ -103,7 +103,6 @@ def _config(python: Interpreter, purpose: Purpose) -> dict[str, Any]:
         "readable": [*python.readable, *packages, "/dev/urandom"],
         "listable": sorted({os.path.dirname(package) for package in packages}),
         "writable": ["/dev/null"],
-        "proc": purpose.worker,
         "scans": not purpose.worker,
         "limits": {
             "AS": PYTHON_BYTES + purpose.memory_bytes,
@@ -146,8 +145,6 @@ def _bubblewrap_command(
         command += ["--ro-bind", os.path.realpath(path), path]
     for path in python.hidden:
         command += ["--tmpfs", path, "--remount-ro", path]
-    if purpose.worker:
-        command += ["--proc", "/proc"]
     for device in ("/dev/null", "/dev/urandom"):
         command += ["--dev-bind", device, device]
     return [*command, "--remount-ro", "/", "--chdir", "/", "--"]

@@ -120,7 +120,7 @@ class Sandbox:
     ) -> WorkerResult:
         """Run `source`, a module that defines `main(payload: bytes) -> bytes`, in a fresh isolated Python.
 
-        The standard library and line_profiler can be imported, /proc/self is there, the hash seed is fresh.
+        The standard library and line_profiler can be imported, the hash seed is fresh.
         Where `main` raises, the status is error and the output is the traceback.
         cpu_s, wall_s: CPU seconds in all, and wall-clock seconds asleep, after which it is stopped.
         """

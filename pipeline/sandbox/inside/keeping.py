@@ -5,9 +5,10 @@ gets a process for every call.
 """
 
 import dis
+import re
 import sys
 import types
-from collections.abc import Set
+from collections.abc import Iterator, Set
 from itertools import pairwise
 
 from pipeline.sandbox.inside.names import (
@@ -22,6 +23,8 @@ from pipeline.sandbox.inside.vocabulary import OPEN_IN_SYS, OPEN_UNDERSCORED
 _LOADS = ("LOAD_NAME", "LOAD_GLOBAL", "LOAD_FAST", "LOAD_DEREF", "LOAD_CLASSDEREF")
 _STORES = ("STORE_NAME", "STORE_GLOBAL", "STORE_FAST", "STORE_DEREF")
 _ATTRIBUTES = ("LOAD_ATTR", "LOAD_METHOD")
+# One instruction for two variables, or for what is known of one, is read as `LOAD_FAST` and `STORE_FAST`.
+_OF_VARIABLES = re.compile(r"(?:LOAD|STORE)_FAST")
 _TELLING_NOTHING = ("CACHE", "PRECALL", "PUSH_NULL", "EXTENDED_ARG", "NOP")
 # Where an attribute may be assigned to what nobody sees: ExceptionGroup, which `except*` makes, can be
 # changed, and a star import brings anything.
@@ -58,7 +61,21 @@ def looks_as_if_it_kept(code: types.CodeType, names: Set[str], keeping: Set[str]
 
 
 def _telling(part: types.CodeType) -> Steps:
-    return [step for step in dis.get_instructions(part) if step.opname not in _TELLING_NOTHING]
+    return [
+        simple
+        for step in dis.get_instructions(part)
+        if step.opname not in _TELLING_NOTHING
+        for simple in _simple(step)
+    ]
+
+
+def _simple(step: dis.Instruction) -> Iterator[dis.Instruction]:
+    kinds = _OF_VARIABLES.findall(step.opname)
+    names = step.argval if type(step.argval) is tuple else [step.argval]
+    if not kinds:
+        yield step
+    for kind, name in zip(kinds, names, strict=False):
+        yield step._replace(opname=kind, argval=name)
 
 
 def _binds(step: dis.Instruction) -> bool:

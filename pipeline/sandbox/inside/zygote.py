@@ -10,18 +10,20 @@ import gc
 import json
 import mmap
 import os
+import resource
 import select
 import signal
 import struct
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import Any
 
 MIN_TICK_MS, MAX_TICK_MS, MAX_DYING_MS = 2, 50, 2_000
 # As in `layout`, which cannot be imported before the path is known.
 ARENA_HEADER_BYTES, OVER_CPU, OVER_WALL, HUNG_UP, EXIT_HUNG_UP = 64, -1001, -1002, 1000, 72
+MOST_DESCRIPTORS = 1024
 FRAMES_BELOW = 8  # frames below a program here, so that it has the recursion depth that a script has
 
 
@@ -43,7 +45,7 @@ def main() -> None:
     note, prepare_child = _confine(config)
     scanner = _prepared_to_share() if config["scans"] else None
     sys.path[:] = [path for path in sys.path if path != config["root"]] + config["listable"]
-    _settle_down()
+    _settle_down({0, 1, 2, orders, reports})
     os.write(reports, layout.READY + note.encode() + b"\n")
 
     def enter_child() -> None:
@@ -98,10 +100,9 @@ def _confine(config: dict[str, Any]) -> tuple[str, Callable[[], None]]:
     confine.no_new_privileges()
     note = confine.drop_root(config["readable"]) if config["drop_root"] else ""
     confine.limit(config["limits"])
-    proc = ["/proc"] if config["proc"] else []
     landlock = config["landlock"] == "required" or (config["landlock"] and confine.landlock_abi() > 0)
     if landlock:
-        confine.restrict_paths(config["readable"], config["listable"], config["writable"] + proc)
+        confine.restrict_paths(config["readable"], config["listable"], config["writable"])
     confine.die_with_parent()  # changing the uid clears it
     if config["seccomp"]:
         confine.Filter(bytes.fromhex(config["seccomp"])).install()
@@ -110,10 +111,6 @@ def _confine(config: dict[str, Any]) -> tuple[str, Callable[[], None]]:
     def prepare_child() -> None:
         if config["die_with_parent"]:
             confine.die_with_parent()
-        if landlock and proc:
-            confine.restrict_paths(
-                config["readable"], config["listable"], config["writable"] + [f"/proc/{os.getpid()}"]
-            )
         if child_filter is not None:
             child_filter.install()
 
@@ -128,8 +125,8 @@ def _prepared_to_share() -> Any:
     return scan.Scan()
 
 
-def _settle_down() -> None:
-    """Become cheap to fork and the same for every child."""
+def _settle_down(kept: Set[int]) -> None:
+    """Become cheap to fork, and the same for every child."""
     from pipeline.sandbox.inside import uncached  # noqa: PLC0415
 
     uncached.uncache_fractions()
@@ -139,9 +136,25 @@ def _settle_down() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     sys.setrecursionlimit(1000 + FRAMES_BELOW)
     os.dup2(1, 2)  # from here on nobody reads what is written there
+    _hide_descriptors(kept)
     gc.collect()
     gc.freeze()
     gc.disable()
+
+
+def _hide_descriptors(kept: Set[int]) -> None:
+    """Put the null device in place of every open descriptor but these, which a child could write through.
+
+    Python keeps one of each region that it maps, and libffi one of memory that holds its code, in Python 3.14
+    of Debian. The numbers stay taken: those that keep them may close them.
+    """
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    for descriptor in set(range(min(most, MOST_DESCRIPTORS))) - kept:
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            continue
+        os.dup2(1, descriptor)
 
 
 fork = ctypes.PyDLL(None).fork

@@ -198,7 +198,9 @@ CHANGES_WHAT_ALL_SHARE = {
 @pytest.mark.parametrize("way", CHANGES_WHAT_ALL_SHARE)
 def test_no_program_changes_what_all_share(way: str, sandbox: Sandbox):
     changes, honest, answer = CHANGES_WHAT_ALL_SHARE[way]
-    assert met(sandbox, [changes, honest], ("f(1)",)) == [["None"], [answer]]
+    [its_own], [neighbours] = met(sandbox, [changes, honest], ("f(1)",))
+    assert neighbours == answer
+    assert its_own in ("None", "error")  # not every way works in every Python
 
 
 def test_a_program_that_says_it_is_in_a_package_of_ours_imports_nothing_from_it(sandbox: Sandbox):
