@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,15 @@ def square_and_where(number: int) -> tuple[int, int]:
     return number * number, os.getpid()
 
 
+def square_beside_another(met: Path, number: int) -> int:
+    """The square, once another process has begun as well."""
+    (met / str(os.getpid())).touch()
+    until = time.monotonic() + 60
+    while len(list(met.iterdir())) < 2 and time.monotonic() < until:
+        time.sleep(0.01)
+    return number * number
+
+
 def inverse(number: int) -> float:
     return 1 / (number - 200)
 
@@ -28,11 +38,11 @@ def _two_cores(monkeypatch):
 
 
 @pytest.mark.usefixtures("_two_cores")
-def test_values_come_in_the_order_of_their_items_from_several_processes():
-    found = list(map_in_order(square_and_where, range(20 * ITEMS_A_BATCH + 3)))
-    assert [value for value, _ in found] == [number * number for number in range(20 * ITEMS_A_BATCH + 3)]
-    processes = {process for _, process in found}
-    assert len(processes) == 2 and os.getpid() not in processes
+def test_values_come_in_the_order_of_their_items_from_several_processes(tmp_path):
+    found = list(map_in_order(partial(square_beside_another, tmp_path), range(20 * ITEMS_A_BATCH + 3)))
+    assert found == [number * number for number in range(20 * ITEMS_A_BATCH + 3)]
+    processes = {path.name for path in tmp_path.iterdir()}
+    assert len(processes) == 2 and str(os.getpid()) not in processes
 
 
 @pytest.mark.usefixtures("_two_cores")
