@@ -23,7 +23,6 @@ from typing import Any
 MIN_TICK_MS, MAX_TICK_MS, MAX_DYING_MS = 2, 50, 2_000
 # As in `layout`, which cannot be imported before the path is known.
 ARENA_HEADER_BYTES, OVER_CPU, OVER_WALL, HUNG_UP, EXIT_HUNG_UP = 64, -1001, -1002, 1000, 72
-MOST_DESCRIPTORS = 1024
 FRAMES_BELOW = 8  # frames below a program here, so that it has the recursion depth that a script has
 
 
@@ -148,8 +147,8 @@ def _hide_descriptors(kept: Set[int]) -> None:
     Python keeps one of each region that it maps, and libffi one of memory that holds its code, in Python 3.14
     of Debian. The numbers stay taken: those that keep them may close them.
     """
-    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    for descriptor in set(range(min(most, MOST_DESCRIPTORS))) - kept:
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)  # of those that were opened here
+    for descriptor in set(range(most)) - kept:
         try:
             os.fstat(descriptor)
         except OSError:
