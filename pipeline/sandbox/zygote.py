@@ -5,6 +5,7 @@ import json
 import marshal
 import mmap
 import os
+import resource
 import secrets
 import select
 import subprocess
@@ -20,6 +21,7 @@ from pipeline.sandbox.isolation import Way, python_command
 
 SCRIPT = Path(__file__).parent / "inside" / "zygote.py"
 START_SECONDS = 30.0
+DESCRIPTORS = 4  # that a running zygote takes here: two pipes, and one for each region that Python maps
 SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL  # a mapping can never vanish
 
 
@@ -70,19 +72,16 @@ class Outcome:
 
 
 class Zygote:
-    """A running zygote; `close` leaves nothing behind.
+    """A zygote that was started; `close` leaves nothing behind.
 
     control: becomes readable when the child of the last `send` has ended.
     cpu_s: CPU seconds of the zygote and its children so far.
-    note: what the zygote said about itself when it was ready.
-
-    Raises:
-        SandboxError: it does not come up; the message holds what it wrote to stderr.
     """
 
     def __init__(self, way: Way, python: Interpreter) -> None:
-        self._request_fd, self._request = _shared("request", layout.REQUEST_BYTES)
-        self._arena_fd, self._arena = _shared("arena", layout.ARENA_BYTES)
+        self._way = way.name
+        request_fd, self._request = _shared("request", layout.REQUEST_BYTES)
+        arena_fd, self._arena = _shared("arena", layout.ARENA_BYTES)
         self._stale = 0
         self._trusted = True
         self._own_ns = 0
@@ -90,7 +89,7 @@ class Zygote:
         self.cpu_s = 0.0
         read_end, self._orders = os.pipe()
         self.control, write_end = os.pipe()
-        inherited = (read_end, write_end, self._request_fd, self._arena_fd)
+        inherited = (read_end, write_end, request_fd, arena_fd)
         config = json.dumps(way.config | {"descriptors": inherited})
         self._process = subprocess.Popen(
             [*way.prefix, *python_command(python, SCRIPT), config],
@@ -101,19 +100,27 @@ class Zygote:
             env=way.environment,
             cwd="/",
         )
-        os.close(read_end)
-        os.close(write_end)
-        self.note = self._greeting(way.name)
+        for descriptor in inherited:
+            os.close(descriptor)
 
-    def _greeting(self, way: str) -> str:
-        ready, _, _ = select.select([self.control], [], [], START_SECONDS)
-        said = os.read(self.control, 200) if ready else b""
+    def wait_until_ready(self) -> str:
+        """What the zygote says about itself when it is ready; to be called once, before anything is sent.
+
+        Raises:
+            SandboxError: it does not come up; the message holds what it wrote to stderr.
+        """
+        poller = select.poll()
+        poller.register(self.control, select.POLLIN)
+        said = os.read(self.control, 200) if poller.poll(START_SECONDS * 1e3) else b""
+        assert self._process.stderr is not None
         if not said.startswith(layout.READY):
-            assert self._process.stderr is not None
             self._process.kill()
             why = self._process.stderr.read().decode("utf-8", "replace").strip()
             self.close()
-            raise SandboxError(f"The sandbox does not start ({way})", got=why[-1500:] or "no word from it")
+            raise SandboxError(
+                f"The sandbox does not start ({self._way})", got=why[-1500:] or "no word from it"
+            )
+        self._process.stderr.close()
         return said[len(layout.READY) :].decode().strip()
 
     def send(self, request: Request) -> None:
@@ -190,11 +197,31 @@ class Zygote:
         self._process.wait()
         if self._process.stderr is not None:
             self._process.stderr.close()
-        for descriptor in (self._orders, self.control, self._request_fd, self._arena_fd):
+        for descriptor in (self._orders, self.control):
             _close_quietly(descriptor)
         self._request.close()
         self._arena.close()
-        self._orders = self.control = self._request_fd = self._arena_fd = -1
+        self._orders = self.control = -1
+
+
+def allow_descriptors(zygotes: int) -> None:
+    """Have this process open as many files as so many zygotes and all else may need.
+
+    Raises:
+        SandboxError: it may not.
+    """
+    wanted = DESCRIPTORS * zygotes + 512
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        raise SandboxError(
+            "A process may not open as many files here as so many workers need",
+            where="params.yaml, sandbox.workers",
+            got=f"a hard limit of {hard}",
+            wanted=f"{wanted} for {zygotes} workers",
+            next_step=f"raise the limit (as root: ulimit -Hn {wanted}), or set sandbox.workers lower",
+        )
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _packed(request: Request) -> bytes:

@@ -52,6 +52,38 @@ except SandboxError as error:
 """
 
 
+# Opens a sandbox of several workers where a process may open so many files, or, asking for it, so many.
+FEW_FILES = """
+import resource, sys
+from pipeline.errors import SandboxError
+from pipeline.params import load
+from pipeline.sandbox.params import SandboxParams
+from pipeline.sandbox.sandbox import Sandbox
+
+resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[1]), int(sys.argv[2])))
+params = load("sandbox", SandboxParams).model_copy(update={"workers": 6})
+try:
+    with Sandbox.open(params) as sandbox:
+        print(len(set(sandbox.evaluate(map(str, range(4000))))), "values")
+except SandboxError as error:
+    print("refused:", error)
+"""
+
+
+def opened_with_few_files(soft: int, hard: int) -> str:
+    command = [sys.executable, "-c", FEW_FILES, str(soft), str(hard)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=120).stdout
+
+
+def test_more_workers_than_a_process_may_have_files_for_have_it_ask_for_more():
+    assert opened_with_few_files(soft=24, hard=4096) == "4000 values\n"
+
+
+def test_more_workers_than_the_system_lets_it_have_files_for_are_refused_with_what_to_do():
+    said = opened_with_few_files(soft=24, hard=24)
+    assert "sandbox.workers" in said and "a hard limit of 24" in said and "ulimit -Hn" in said
+
+
 def opened_without(what: str) -> str:
     command = [sys.executable, "-c", UNDER_A_FILTER, os.uname().machine, what]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=120).stdout
