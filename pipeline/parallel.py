@@ -1,4 +1,4 @@
-"""A pure function over many items on all cores, in order and in little memory."""
+"""A function over many items at once, in order and in little memory: in processes, or in waiting threads."""
 
 import multiprocessing
 import os
@@ -6,7 +6,7 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import chain, islice
 from multiprocessing.connection import wait
@@ -18,7 +18,7 @@ A = TypeVar("A")
 B = TypeVar("B")
 
 ITEMS_A_BATCH = 32
-BATCHES_AHEAD = 2  # of each process
+BATCHES_AHEAD = 2  # of each process, or thread
 MOST_PROCESSES = 16  # more would wait for this one, which hands out and takes in
 
 
@@ -57,6 +57,29 @@ def map_in_order(function: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def in_threads(function: Callable[[A], B], items: Iterable[A], n_threads: int) -> Iterator[tuple[A, B]]:
+    """(item, function(item)) for each item, for a function that waits for other processes most of the time.
+
+    Items are drawn here, as many ahead as keep all threads at work.
+
+    Raises:
+        What the function raises.
+    """
+    remaining = iter(items)
+    under_way: deque[tuple[A, Future[B]]] = deque()
+    with ThreadPoolExecutor(n_threads) as pool:
+        try:
+            while True:
+                for item in islice(remaining, BATCHES_AHEAD * n_threads - len(under_way)):
+                    under_way.append((item, pool.submit(function, item)))
+                if not under_way:
+                    return
+                item, future = under_way.popleft()
+                yield item, future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _each(function: Callable[[A], B], batch: list[A]) -> list[B]:

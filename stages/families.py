@@ -4,9 +4,11 @@ optimize needs this to choose the next round's parent, verify to say what is acc
 family that one of them has judged comes from the journal for the other.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 
 import numpy as np
 from pydantic import Field, TypeAdapter
@@ -18,6 +20,7 @@ from pipeline.journal import Journal
 from pipeline.outcomes import Judged
 from pipeline.params import Section
 from pipeline.sandbox.jobs import Program
+from pipeline.sandbox.params import SandboxParams
 from pipeline.sandbox.sandbox import Sandbox
 from pipeline.sandbox.statuses import ABANDONED, OK, TIMEOUT
 from pipeline.schemas.workloads import CHECK, MAIN, SMALL
@@ -26,7 +29,7 @@ from profiling.answers import Workload
 from profiling.campaign import Campaign, Measured
 from profiling.claims import Claim
 from profiling.hotlines import hot_lines
-from stages.instrument import Instrument, workload_id
+from stages.instrument import Instrument, ProfileParams, instrument, workload_id
 
 JOURNAL = Path(".cache/journal/verify")
 PARENT = 0
@@ -127,11 +130,23 @@ def workloads_of(rows: Sequence[Row]) -> tuple[Workload, Workload, tuple[Workloa
 
 @dataclass(frozen=True)
 class Court:
-    """Judges families; what it decided stays in the journal."""
+    """Judges families, each of so many threads one at a time; what it decided stays in the journal."""
 
     instrument: Instrument
-    sandbox: Sandbox
     min_speedup: float
+    at_a_time: int
+    _idle: "SimpleQueue[Sandbox]"
+
+    @classmethod
+    @contextmanager
+    def opened(cls, seed: int, profiling: ProfileParams, limits: SandboxParams) -> Iterator["Court"]:
+        """A court that judges as many families at a time as are to be measured at a time."""
+        with Sandbox.open(limits.model_copy(update={"workers": profiling.at_a_time})) as sandbox:
+            idle: SimpleQueue[Sandbox] = SimpleQueue()
+            for part in sandbox.parted():
+                idle.put(part)
+            measuring = instrument(seed, profiling, sandbox, limits)
+            yield cls(measuring, profiling.min_speedup, profiling.at_a_time, idle)
 
     def key(self, family: Family) -> str:
         """The journal's name for the verdicts on a family."""
@@ -159,7 +174,11 @@ class Court:
     def _tried(self, family: Family) -> Judged:
         programs = tuple(Program(solution_id, code) for solution_id, code in family.members)
         trial = Trial(family.task_id, family.entry_point, programs, family.tests)
-        return next(judged([trial], self.sandbox))
+        sandbox = self._idle.get()
+        try:
+            return next(judged([trial], sandbox))
+        finally:
+            self._idle.put(sandbox)
 
     def _measured(self, family: Family, kept: Sequence[int]) -> Measured:
         codes = tuple(family.members[index][1] for index in kept)

@@ -4,6 +4,7 @@ A measurement is decided by the solutions, the calls they grow from, the code, t
 the machine and the seed; all of these are in the journal's key.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from profiling.campaign import Base as BaseCall
 
 # From this probability that a test is valid on, its input is worth growing; agreement guards the rest.
 LEAST_P_VALID = 0.5
+CORES_A_MEASUREMENT = 4
 # The code that decides what a measurement, and a verdict on a rewrite, comes to.
 DECIDING_SOURCES = (
     "profiling/**/*.py",
@@ -39,7 +41,8 @@ class ProfileParams(Section):
     """What is measured, and how far it goes; times are CPU seconds.
 
     max_solutions: of a task, the best-scored trusted ones.
-    workers: tasks measured at a time.
+    workers: tasks, or families of rewrites, measured at a time; 0: one for every four cores, so that what
+        else a measurement needs, and other work, need not disturb it.
     base_calls: believed tests' inputs tried as the ground for enlarged ones.
     rounds, sample_s: samples of each program in a process, and their least length.
     first_processes, max_processes: interpreter processes always, and for near-ties at most.
@@ -50,7 +53,7 @@ class ProfileParams(Section):
     """
 
     max_solutions: int = Field(ge=1)
-    workers: int = Field(ge=1)
+    workers: int = Field(ge=0)
     base_calls: int = Field(ge=1)
     rounds: int = Field(ge=32)
     sample_s: float = Field(gt=0)
@@ -61,6 +64,11 @@ class ProfileParams(Section):
     call_s: float = Field(gt=0)
     total_s: float = Field(gt=0)
     growth_s: float = Field(gt=0)
+
+    @property
+    def at_a_time(self) -> int:
+        """How many are measured at a time here."""
+        return self.workers or max(1, len(os.sched_getaffinity(0)) // CORES_A_MEASUREMENT)
 
     @property
     def plan(self) -> Plan:

@@ -24,7 +24,6 @@ from pipeline.params import Base, load
 from pipeline.progress import meter
 from pipeline.prompts.template import PromptParams, read_prompts
 from pipeline.sandbox.params import SandboxParams
-from pipeline.sandbox.sandbox import Sandbox
 from pipeline.schemas.profiles import PROFILES
 from pipeline.schemas.rewrites import REWRITES
 from pipeline.schemas.solutions import SOLUTIONS
@@ -47,7 +46,7 @@ from stages.families import (
     keep,
     workloads_of,
 )
-from stages.instrument import ProfileParams, instrument
+from stages.instrument import ProfileParams
 
 COMPLETIONS = Path(".cache/journal/completions")
 # Families waiting for the court, some 50 KB each; while there are so many, nothing more is asked.
@@ -98,8 +97,7 @@ class Workshop:
         self._behind: dict[str, deque[Chain]] = {}  # by task, those that wait for the one at work
         self._judging: dict[Future[list[Verdict]], tuple[Chain, list[Row], Family]] = {}
         self._finished: SimpleQueue[Future[list[Verdict]]] = SimpleQueue()
-        # One thread: the sandbox's workers serve one caller, and measurements disturb each other.
-        self._pool = ThreadPoolExecutor(1)
+        self._pool = ThreadPoolExecutor(court.at_a_time)
 
     def work(self, completions: Journal, usage: Usage) -> None:
         """Run all chains to their ends."""
@@ -188,11 +186,9 @@ def main() -> None:
     with (
         Journal.open(COMPLETIONS) as completions,
         Journal.open(families.JOURNAL) as journal,
-        Sandbox.open(sandbox_params) as sandbox,
+        Court.opened(base.seed, profile_params, sandbox_params) as court,
         open_engine(engine_params) as engine,
     ):
-        measuring = instrument(base.seed, profile_params, sandbox, sandbox_params)
-        court = Court(measuring, sandbox, profile_params.min_speedup)
         unstarted = chains(params, verify_params.min_p_sure, counts) if params.rounds else iter(())
         workshop = Workshop(engine, court, journal, Brief(params, prompt, base.seed), unstarted)
         workshop.work(completions, usage)

@@ -4,10 +4,9 @@ The solutions of a task are measured side by side (profiling.campaign) in fresh 
 tasks are journaled under the content of everything that decides a measurement, the machine included.
 """
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from itertools import combinations, islice
+from itertools import combinations
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -15,6 +14,7 @@ from pydantic import TypeAdapter
 from pipeline.counts import write_counts
 from pipeline.journal import Journal
 from pipeline.measuring import machine_id
+from pipeline.parallel import in_threads
 from pipeline.params import Base, load
 from pipeline.progress import meter
 from pipeline.sandbox.params import SandboxParams
@@ -163,10 +163,10 @@ def comparison_rows(subject: Subject, measured: Measured, seed: int, min_speedup
 
 
 def measure_missing(
-    instrument: Instrument, wanted: Iterable[Subject], total: int, journal: Journal, workers: int
+    instrument: Instrument, wanted: Iterable[Subject], total: int, journal: Journal, at_a_time: int
 ) -> None:
     """Measure what the journal lacks; subjects are taken as they are needed."""
-    with meter("profile", "tasks", total) as gauge, ThreadPoolExecutor(workers) as pool:
+    with meter("profile", "tasks", total) as gauge:
 
         def missing() -> Iterator[Subject]:
             for subject in wanted:
@@ -175,15 +175,9 @@ def measure_missing(
                 else:
                     yield subject
 
-        waiting = missing()
-        under_way = deque(
-            (subject, pool.submit(instrument.measured, subject)) for subject in islice(waiting, 2 * workers)
-        )
-        while under_way:
-            subject, measured = under_way.popleft()
-            journal.put(instrument.key(subject), MEASURED.dump_json(measured.result()))
+        for subject, measured in in_threads(instrument.measured, missing(), at_a_time):
+            journal.put(instrument.key(subject), MEASURED.dump_json(measured))
             gauge.advance()
-            under_way.extend((later, pool.submit(instrument.measured, later)) for later in islice(waiting, 1))
 
 
 def write_tables(
@@ -230,10 +224,12 @@ def main() -> None:
     sandbox_params = load("sandbox", SandboxParams)
     counts: Counter[str] = Counter()
     total = sum(1 for _ in subjects(params.max_solutions, counts))
-    with Journal.open(JOURNAL) as journal, Sandbox.open(sandbox_params) as sandbox:
+    # Every measurement has a process of its own: no worker of the sandbox is kept for it.
+    one_worker = sandbox_params.model_copy(update={"workers": 1})
+    with Journal.open(JOURNAL) as journal, Sandbox.open(one_worker) as sandbox:
         measuring = instrument(base.seed, params, sandbox, sandbox_params)
         wanted = subjects(params.max_solutions, Counter())
-        measure_missing(measuring, wanted, total, journal, params.workers)
+        measure_missing(measuring, wanted, total, journal, params.at_a_time)
         wanted = subjects(params.max_solutions, Counter())
         counts += write_tables(measuring, wanted, journal, params.min_speedup)
     write_counts("profile", counts)

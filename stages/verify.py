@@ -7,15 +7,16 @@ where parent or rewrite takes longer on larger inputs: of two that do not, eithe
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 
 from pipeline.counts import write_counts
 from pipeline.journal import Journal
+from pipeline.parallel import in_threads
 from pipeline.params import Base, load
 from pipeline.progress import meter
 from pipeline.sandbox.params import SandboxParams
-from pipeline.sandbox.sandbox import Sandbox
 from pipeline.schemas.rewrites import REWRITES
 from pipeline.schemas.solutions import SOLUTIONS
 from pipeline.schemas.tasks import TASKS
@@ -29,6 +30,7 @@ from stages import families
 from stages.families import (
     Court,
     Family,
+    Verdict,
     VerifyParams,
     believed_tests,
     journaled_verdicts,
@@ -37,7 +39,7 @@ from stages.families import (
     verified_row,
     workloads_of,
 )
-from stages.instrument import ProfileParams, instrument
+from stages.instrument import ProfileParams
 
 
 def families_of(found: Sequence[list[Row]], min_p_sure: float) -> Iterator[Family]:
@@ -55,6 +57,23 @@ def families_of(found: Sequence[list[Row]], min_p_sure: float) -> Iterator[Famil
         yield Family(tasks[0]["task_id"], tasks[0]["entry_point"], members, believed, sure, *workloads)
 
 
+@dataclass(frozen=True)
+class Case:
+    """A family, the round of each rewrite, and what was decided about it earlier."""
+
+    family: Family
+    round_of: Mapping[str, int]
+    decided: list[Verdict] | None
+
+
+def cases(court: Court, journal: Journal, min_p_sure: float) -> Iterator[Case]:
+    """Every family of every task, in order."""
+    for _, found in by_task(TASKS, SOLUTIONS, TESTS, TEST_SCORES, WORKLOADS, REWRITES):
+        round_of = {row["solution_id"]: row["round"] for row in found[-1]}
+        for family in families_of(found, min_p_sure):
+            yield Case(family, round_of, journaled_verdicts(court, family, journal))
+
+
 def main() -> None:
     """Judge what is not judged, and write every verdict."""
     base, params = load("base", Base), load("verify", VerifyParams)
@@ -63,29 +82,32 @@ def main() -> None:
     rows: list[Row] = []
     with (
         Journal.open(families.JOURNAL) as journal,
-        Sandbox.open(sandbox_params) as sandbox,
+        Court.opened(base.seed, profile_params, sandbox_params) as court,
         meter("verify", "parents") as gauge,
     ):
-        measuring = instrument(base.seed, profile_params, sandbox, sandbox_params)
-        court = Court(measuring, sandbox, profile_params.min_speedup)
-        for _, found in by_task(TASKS, SOLUTIONS, TESTS, TEST_SCORES, WORKLOADS, REWRITES):
-            round_of = {row["solution_id"]: row["round"] for row in found[-1]}
-            for family in families_of(found, params.min_p_sure):
-                verdicts = journaled_verdicts(court, family, journal)
-                gauge.advance(reused=verdicts is not None)
-                if verdicts is None:
-                    verdicts = court.verdicts(family)
-                    keep(court, family, verdicts, journal)
-                workload = main_workload_id(measuring, family)
-                for verdict in verdicts:
-                    counts["rewrites"] += 1
-                    kind = "accepted" if verdict.accepted else "rejected"
-                    counts[f"{kind}_{verdict.reason}"] += 1
-                    number = round_of[verdict.solution_id]
-                    parent_id = family.members[families.PARENT][0]
-                    rows.append(verified_row(family.task_id, parent_id, number, workload, verdict))
+
+        def verdicts(case: Case) -> list[Verdict]:
+            return court.verdicts(case.family) if case.decided is None else case.decided
+
+        found = in_threads(verdicts, cases(court, journal, params.min_p_sure), court.at_a_time)
+        for case, decided in found:
+            gauge.advance(reused=case.decided is not None)
+            if case.decided is None:
+                keep(court, case.family, decided, journal)
+            rows += rows_of(case, decided, main_workload_id(court.instrument, case.family))
+            for verdict in decided:
+                kind = "accepted" if verdict.accepted else "rejected"
+                counts.update(("rewrites", f"{kind}_{verdict.reason}"))
     write(VERIFIED, rows)
     write_counts("verify", counts)
+
+
+def rows_of(case: Case, decided: Sequence[Verdict], workload: str) -> Iterator[Row]:
+    """A row of the table verified for each rewrite."""
+    parent_id = case.family.members[families.PARENT][0]
+    for verdict in decided:
+        number = case.round_of[verdict.solution_id]
+        yield verified_row(case.family.task_id, parent_id, number, workload, verdict)
 
 
 if __name__ == "__main__":

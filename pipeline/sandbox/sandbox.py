@@ -4,7 +4,7 @@ import os
 import select
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from pipeline.errors import SandboxError
@@ -71,6 +71,10 @@ class Sandbox:
     def cpu_s(self) -> float:
         """CPU seconds of all sandboxed processes so far."""
         return sum(zygote.cpu_s for zygote in self._zygotes)
+
+    def parted(self) -> list["Sandbox"]:
+        """A sandbox for each worker, for as many threads to use one each; this one is then left alone."""
+        return [replace(self, _zygotes=[zygote]) for zygote in self._zygotes]
 
     def execute(self, jobs: Iterable[Job], *, share: bool = True) -> Iterator[Result]:
         """Results as jobs finish, in any order; jobs are taken from the iterable as workers fall idle.

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from pipeline import parallel
 from pipeline.errors import WorkerError
-from pipeline.parallel import ITEMS_A_BATCH, map_in_order
+from pipeline.parallel import ITEMS_A_BATCH, in_threads, map_in_order
 
 
 def square_and_where(number: int) -> tuple[int, int]:
@@ -73,6 +74,32 @@ def test_a_process_that_is_killed_is_told_as_such_and_costs_no_work():
     os.kill(process, signal.SIGKILL)
     with pytest.raises(WorkerError, match=r"killed from outside[\s\S]*no work is lost"):
         list(values)
+
+
+def test_threads_give_values_with_their_items_in_order_and_items_are_drawn_as_they_are_needed():
+    drawn: list[int] = []
+    together = threading.Barrier(3, timeout=60)  # passed by three at the same time only
+
+    def slow_square(number: int) -> int:
+        together.wait()
+        return number * number
+
+    values = in_threads(slow_square, (drawn.append(n) or n for n in range(30)), 3)
+    assert next(values) == (0, 0)
+    assert len(drawn) == 6
+    assert list(values) == [(number, number * number) for number in range(1, 30)]
+
+
+def test_what_a_thread_raises_is_raised_here_and_what_waits_is_not_begun():
+    begun: list[int] = []
+
+    def failing(number: int) -> float:
+        begun.append(number)
+        return 1 / number
+
+    with pytest.raises(ZeroDivisionError):
+        list(in_threads(failing, range(100), 1))
+    assert len(begun) <= 2
 
 
 def test_no_process_outlives_a_killed_parent(tmp_path):

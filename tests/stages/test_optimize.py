@@ -133,6 +133,8 @@ def test_code_too_deep_to_be_walked_ends_no_run(monkeypatch):
 class SlowCourt:
     """Finds nothing faster, and notes how many chains were ahead of it when a family came before it."""
 
+    at_a_time = 1
+
     def __init__(self, started: list[int]) -> None:
         self.started, self.ahead = started, []
 

@@ -56,6 +56,30 @@ def test_only_a_rewrite_that_agrees_and_is_certainly_faster_is_accepted(monkeypa
     }
 
 
+def test_families_judged_at_the_same_time_have_the_verdicts_of_their_own_rewrites(monkeypatch):
+    slower = QUADRATIC.replace("if x not in out:", "if x not in [*out]:")
+    write_inputs(
+        QUADRATIC,
+        slower,
+        optimize={"rounds": 1, "chains_per_task": 2},
+        profile={"workers": 3},
+        base={"seed": 4},
+    )
+    profile.main()
+    script = Scripted(lambda asked: [LINEAR if "[*out]" in asked else EMPTYING])
+    monkeypatch.setattr(optimize, "open_engine", script.opened)
+    optimize.main()
+    for file in Path(".cache/journal/verify").iterdir():
+        file.unlink()
+    verify.main()
+    rows = pd.read_parquet("outputs/verified").set_index("solution_id")
+    assert rows.parent_id.to_dict() == {
+        solution_id(LINEAR): solution_id(slower),
+        solution_id(EMPTYING): solution_id(QUADRATIC),
+    }
+    assert rows.reason.to_dict() == {solution_id(LINEAR): "faster", solution_id(EMPTYING): "other_effect"}
+
+
 def test_a_rewrite_that_is_wrong_on_enlarged_inputs_only_is_rejected_but_not_certainly_wrong(monkeypatch):
     rows = verified(monkeypatch, QUADRATIC, WRONG_ON_LARGE)
     (row,) = rows.to_dict("records")

@@ -1,6 +1,7 @@
 """What other rooms rely on: answers in order, equal work once, limits that follow the task, clean workers."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -87,6 +88,19 @@ def test_a_call_meets_fresh_arguments_and_a_fresh_module(sandbox: Sandbox):
     reads = "import os\ny = []\ndef f(x):\n    y.append(os.getpid() > 0)\n    return len(y)\n"
     assert shown(ran(sandbox, [counts], ["f([])", "f([5])", "f([6])"])) == ["[1]", "[5, 1]", "[6, 1]"]
     assert shown(ran(sandbox, [hidden, reads], ["f(0)", "f(1)", "f(2)"])) == ["1"] * 6
+
+
+def test_a_sandbox_in_parts_serves_as_many_threads(sandbox: Sandbox):
+    params = sandbox.params.model_copy(update={"workers": 3})
+    jobs = [
+        Job(str(n), "f", (Program("p", f"def f(x):\n    return x + {n}"),), (Call("c", "f(1)"),))
+        for n in range(60)
+    ]
+    with Sandbox.open(params) as whole, ThreadPoolExecutor(3) as threads:
+        parts = whole.parted()
+        found = threads.map(lambda at: list(parts[at].execute(jobs[at::3])), range(3))
+        values = {result.job_id: result.observations[0].repr for results in found for result in results}
+    assert values == {str(n): str(n + 1) for n in range(60)}
 
 
 def test_a_timeout_costs_its_own_call_and_neighbours_nothing(sandbox: Sandbox):
