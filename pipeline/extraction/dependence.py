@@ -7,8 +7,18 @@ from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from pipeline.extraction.definitions import IMPORTS, SCOPES, Definition, bound, definition, used
-from pipeline.extraction.rounds import ASSIGNING, changed, counted, taken_from
+from pipeline.extraction.definitions import (
+    BUILTINS,
+    IMPORTS,
+    OWN_SCOPES,
+    SCOPES,
+    Definition,
+    bound,
+    definition,
+    used,
+)
+from pipeline.extraction.rounds import ASSIGNING, changed, counted, moves_on, names_of, taken_from
+from pipeline.extraction.sharing import UNKNOWN, depth, handed
 from pipeline.extraction.syntax import parsed
 
 COMPOUND = (ast.For, ast.While, ast.If, ast.With, ast.Try)
@@ -16,17 +26,21 @@ DEFINING = (*SCOPES, *IMPORTS)
 UNUSED = "_"  # holds what is not looked at
 PLAIN_TARGETS = (ast.Name, ast.Tuple, ast.List)
 NOTHING = frozenset[str]()
+# What stands in these runs not at all, or several times.
+SOMETIMES = (*OWN_SCOPES, ast.BoolOp, ast.IfExp, ast.NamedExpr)
 
 
 @dataclass(frozen=True)
 class Facts:
     """A statement with what is asked of it for each test after it, found out once.
 
-    entry_point: the function that the tests are about.
+    hands: the names whose objects the function may change when the statement calls it.
+    left: whether it stands for a test that was taken.
     """
 
     statement: ast.stmt
-    entry_point: str
+    hands: frozenset[str]
+    left: bool
 
     @cached_property
     def binds(self) -> set[str]:
@@ -41,33 +55,26 @@ class Facts:
     @cached_property
     def wants(self) -> set[str]:
         """The names that it needs to be bound before it."""
-        imports = isinstance(self.statement, IMPORTS)
-        return set() if imports else self.uses.union(counted(self.statement))
+        if isinstance(self.statement, IMPORTS):
+            return set()
+        if isinstance(self.statement, SCOPES) and self.definition:
+            return set(self.definition.reads)
+        return _read_first([self.statement])
 
     @cached_property
     def settles(self) -> set[str]:
         """The names that mean after it what it says, whatever they meant before."""
-        match self.statement:
-            case ast.Assign(targets=targets) if all(isinstance(target, ast.Name) for target in targets):
-                return self.binds - self.wants
-        return set()
+        return _settled(self.statement) - self.wants
 
     @cached_property
     def changes(self) -> set[str]:
-        """The names whose objects it may change: by `items.append(3)`, alone or in a loop, `items.pop()`."""
+        """The names whose objects it may change: by `items.append(3)`, alone or in a loop, `items.pop()`.
+
+        The function may change what it is handed.
+        """
         # A loop binds a name of its own.
         acts = isinstance(self.statement, COMPOUND) and _acts(self.statement)
-        return self.uses if acts or not self.binds else set(taken_from(self.statement))
-
-    @cached_property
-    def handing(self) -> list[ast.Call]:
-        """Its calls of the function with something that has a name, which the function may change."""
-        return list(_handing_calls(self.statement, self.entry_point))
-
-    @cached_property
-    def changes_by_calls(self) -> set[str]:
-        """The names whose objects it may change if the function changes what it is handed."""
-        return self.changes.union(*map(used, self.handing))
+        return (self.uses if acts or not self.binds else set(taken_from(self.statement))) | self.hands
 
     @cached_property
     def asserts(self) -> bool:
@@ -94,8 +101,8 @@ class Context:
 
     bound: the names that they bind.
     values: what a name was given by a plain assignment, unless something may have changed it since.
-    given: the names given to more than constants, so that their objects may change.
-    made: those of what the function made.
+    depths: how deep the object of a name can be changed, as `sharing` counts it.
+    made: the names given to what the function made.
     checkers: those of functions that assert.
     """
 
@@ -103,9 +110,11 @@ class Context:
     facts: list[Facts] = field(default_factory=list)
     bound: set[str] = field(default_factory=set)
     values: dict[str, ast.expr] = field(default_factory=dict)
-    given: set[str] = field(default_factory=set)
+    depths: dict[str, float] = field(default_factory=dict)
     made: set[str] = field(default_factory=set)
     checkers: set[str] = field(default_factory=set)
+    # Those of functions that call the function.
+    _callers: set[str] = field(default_factory=set)
     _objects: set[str] = field(default_factory=set)
     _used: set[str] = field(default_factory=set)
     # Each name of an object -> those of objects that may be, or hold, the same: `b = a`, `b.next = c`.
@@ -120,34 +129,65 @@ class Context:
         for statement in statements:
             self.append(statement)
 
-    def append(self, statement: ast.stmt) -> None:
-        """Let the statement run after the others."""
-        facts = Facts(statement, self.entry_point)
+    def append(self, statement: ast.stmt, *, left: bool = False) -> None:
+        """Let the statement run after the others; left: it stands for a test that was taken."""
+        facts = self.facts_of(statement, left=left)
         self.facts.append(facts)
         self.bound |= facts.binds
-        for name in facts.binds.union(changed(statement)):
+        anew = facts.binds.union(changed(statement))
+        for name in anew:
             self.values.pop(name, None)
-        match statement:
-            case (
-                ast.Assign(targets=[ast.Name(id=name)], value=ast.expr() as value)
-                | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
-            ):
-                self.values[name] = value
-        if not (isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Constant)):
-            self.given |= facts.binds
-        if isinstance(statement, ASSIGNING) and self.entry_point in facts.uses:
+        self.depths |= dict.fromkeys(anew, 0 if isinstance(statement, DEFINING) else UNKNOWN)
+        for name, value in _assigned(statement):
+            self.values[name] = value
+            self.depths[name] = depth(value, self.depths)
+        calls = not self._functions.isdisjoint(facts.uses)
+        if isinstance(statement, ASSIGNING) and calls:
             self.made |= facts.binds
+        if isinstance(statement, SCOPES) and calls:
+            self._callers |= facts.binds
         if isinstance(statement, ast.FunctionDef) and facts.asserts:
             self.checkers.add(statement.name)
         if not isinstance(statement, DEFINING):
             self._link(facts)
 
+    def leave(self, test: ast.stmt) -> None:
+        """Append what stands, in the context of later tests, for one that was taken.
+
+        Of an assert that is the calls that may change something, for it may be wrong about what they give.
+        """
+        facts = self.facts_of(test)
+        if not isinstance(test, ast.Assert | ast.Expr) or moves_on(test, self.made, self._changeable):
+            self.append(test, left=True)
+        elif facts.hands:
+            calls = _outermost_calls(test, self._functions)
+            if calls is None or not set().union(*map(used, calls)) <= self.bound | self._functions | BUILTINS:
+                self.append(test, left=True)
+            for call in calls or []:
+                self.append(ast.Assign([ast.Name(UNUSED, ast.Store())], call), left=True)
+
+    def facts_of(self, statement: ast.stmt, *, left: bool = False) -> Facts:
+        """The statement, were it to run now."""
+        try:
+            hands = frozenset(handed(statement, self._functions, self.depths))
+        except RecursionError:  # its code cannot be written either, so that it is no test
+            hands = NOTHING
+        return Facts(statement, hands, left)
+
     def group(self, name: str) -> str | frozenset[str]:
         """The names of objects that may be, or hold, the same as that of `name`; itself if it has none."""
         return self._linked.get(name, name)
 
+    @property
+    def _functions(self) -> set[str]:
+        return self._callers | {self.entry_point}
+
+    @property
+    def _changeable(self) -> set[str]:
+        return {name for name, below in self.depths.items() if below}
+
     def _link(self, facts: Facts) -> None:
-        fresh = facts.binds - self._objects - {UNUSED}
+        fresh = {name for name in facts.binds if self.depths[name]} - self._objects - {UNUSED}
         self._objects |= fresh
         late = not fresh.isdisjoint(self._used)  # used before it was known to be an object
         for linking in self.facts if late else [facts]:
@@ -163,27 +203,18 @@ class Context:
 def needed(context: Context, test: Facts) -> list[Facts]:
     """The statements of the context that the test depends on, in order.
 
-    A test that would call nothing is about what earlier calls did to its objects: it depends on them, too.
+    What earlier calls did to its objects is a part of what it is about.
     """
-    kept = _needed(context, test, by_calls=False)
-    calls = any(context.entry_point in facts.uses for facts in (*kept, test))
-    if calls or not test.uses & context.given:
-        return kept
-    return _needed(context, test, by_calls=True)
-
-
-def _needed(context: Context, test: Facts, *, by_calls: bool) -> list[Facts]:
-    """by_calls: whether the function may change what it is handed."""
-    wanted, kept = set(test.uses), list[Facts]()
+    wanted, kept = set(test.wants), list[Facts]()
     # How many wanted names reach each group of names.
     reached = Counter(map(context.group, wanted))
     for facts in reversed(context.facts):
-        changes = facts.changes_by_calls if by_calls else facts.changes
-        if facts.binds.isdisjoint(wanted) and not any(
-            reached.get(context.group(name)) and (name in context.bound or not facts.asserts)
-            for name in changes
-        ):
-            continue
+        if facts.binds.isdisjoint(wanted):
+            for name in facts.changes:
+                if reached.get(context.group(name)) and (name in context.bound or not facts.asserts):
+                    break
+            else:
+                continue
         kept.append(facts)
         if fresh := facts.wants - wanted:
             wanted |= fresh
@@ -205,13 +236,76 @@ def asserts(node: ast.AST) -> bool:
     )
 
 
-def _handing_calls(statement: ast.stmt, function: str) -> Iterator[ast.Call]:
-    """Its calls of the function with something that has a name, which the function may change."""
-    for node in ast.walk(statement):
-        match node:
-            case ast.Call(func=ast.Name(id=name), args=args) if name == function:
-                if any(isinstance(argument, ast.Name) for argument in args):
-                    yield node
+def _outermost_calls(node: ast.AST, functions: set[str]) -> list[ast.Call] | None:
+    """The calls of the functions in it, in order; None if it does not make each once, as by `map`."""
+    if used(node).isdisjoint(functions):
+        return []
+    match node:
+        case ast.Call(func=ast.Name(id=name)) if name in functions:
+            return [node]
+        case ast.Name():
+            return None
+    if isinstance(node, SOMETIMES):
+        return None
+    found = [_outermost_calls(child, functions) for child in ast.iter_child_nodes(node)]
+    calls = [part for part in found if part is not None]
+    return [call for part in calls for call in part] if len(calls) == len(found) else None
+
+
+def _assigned(statement: ast.stmt) -> Iterator[tuple[str, ast.expr]]:
+    """The names that it gives values that stand there: one, as many as the values, or one to several."""
+    match statement:
+        case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+            yield name, value
+        case ast.Assign(targets=targets, value=value):
+            for target in targets:
+                match target, value:
+                    case ast.Name(id=name), _:
+                        yield name, value
+                    case (ast.Tuple(elts=names), ast.Tuple(elts=values)) if len(names) == len(values):
+                        yield from (
+                            (part.id, given)
+                            for part, given in zip(names, values, strict=True)
+                            if isinstance(part, ast.Name)
+                        )
+
+
+def _settled(statement: ast.stmt) -> set[str]:
+    """The names that it binds whatever happens in it."""
+    match statement:
+        case ast.Assign(targets=targets) if all(isinstance(target, PLAIN_TARGETS) for target in targets):
+            return bound(statement)
+        case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr()):
+            return {name}
+    return set()
+
+
+def _read_first(body: Iterable[ast.stmt]) -> set[str]:
+    """The names that the statements read before they surely bind them."""
+    found, settled = set[str](), set[str]()
+    for statement in body:
+        found |= _reads(statement) - settled
+        settled |= _settled(statement)
+    return found
+
+
+def _reads(statement: ast.stmt) -> set[str]:
+    match statement:
+        case ast.For(target=target, iter=iterated, body=body, orelse=other):
+            # Its target may be `table[0]`.
+            return used(iterated) | used(target) | (_read_first(body) - names_of(target)) | _read_first(other)
+        case ast.While(test=test, body=body, orelse=other) | ast.If(test=test, body=body, orelse=other):
+            return used(test) | _read_first(body) | _read_first(other)
+        case ast.With(items=items, body=body):
+            return set().union(*map(used, items)) | (_read_first(body) - set().union(*map(_bound_by, items)))
+        case ast.Try(body=body, handlers=handlers, orelse=other, finalbody=last):
+            caught = [_read_first(h.body) - {h.name} | (used(h.type) if h.type else set()) for h in handlers]
+            return _read_first([*body, *other]).union(_read_first(last), *caught)
+    return used(statement).union(counted(statement))
+
+
+def _bound_by(item: ast.withitem) -> set[str]:
+    return names_of(item.optional_vars) if isinstance(item.optional_vars, PLAIN_TARGETS) else set()
 
 
 def is_called(name: str, node: ast.AST) -> bool:

@@ -22,7 +22,6 @@ from functools import cache
 
 from pipeline.extraction.blocks import after_thinking, blocks, opens_fence
 from pipeline.extraction.definitions import (
-    BUILTINS,
     FORGOTTEN,
     FUNCTIONS,
     IMPORTS,
@@ -31,7 +30,6 @@ from pipeline.extraction.definitions import (
     used,
 )
 from pipeline.extraction.dependence import (
-    UNUSED,
     Context,
     Facts,
     asserts,
@@ -50,7 +48,7 @@ from pipeline.extraction.forms import (
 )
 from pipeline.extraction.repairs import signature, starter_definitions
 from pipeline.extraction.replacing import substituted, without_self, without_solution
-from pipeline.extraction.rounds import ASSIGNING, moves_on
+from pipeline.extraction.rounds import ASSIGNING
 from pipeline.extraction.runners import is_subtest, plain_statement
 from pipeline.extraction.syntax import Piece, parsed, pieces
 from pipeline.tasks import Task
@@ -62,7 +60,15 @@ NO_TEST = "no_test"  # nothing in it looks like a test
 DOES_NOT_PARSE = "does_not_parse"  # an assert that is not Python, or was cut off
 NEEDS_FIXTURE = "needs_fixture"  # a test function with parameters that nothing here fills
 UNDEFINED_NAME = "undefined_name"  # it reads a name that nothing defines, so that no solution can pass it
-LOSSES = (EMPTY, UNFINISHED_THINKING, NO_TEST, DOES_NOT_PARSE, NEEDS_FIXTURE, UNDEFINED_NAME)
+TOO_MANY_BEFORE = "too_many_before"  # more tests before it than MAX_BEFORE use what it uses
+LOSSES = (
+    *(EMPTY, UNFINISHED_THINKING, NO_TEST),
+    *(DOES_NOT_PARSE, NEEDS_FIXTURE, UNDEFINED_NAME, TOO_MANY_BEFORE),
+)
+
+# Of the tests before one, those about its objects are run in it: a model that repeats itself must not make
+# that quadratic.
+MAX_BEFORE = 20
 
 PREPARING = ("setUp", "setup_method", "setUpClass")
 TABLE_NAME = re.compile(r"test|case|example|assert|check", re.IGNORECASE)
@@ -150,20 +156,12 @@ class _Reader:
                     self._table(table)
                 case _ if asserts(statement) or _is_check(statement, context):
                     for single in conjuncts(statement):
-                        test = self._take(context, single)
-                        context.extend(self._left_by(test, context))
-                case _ if not shows(statement) and self.entry_point not in bound(statement):
+                        self._take(context, single)
+                        context.leave(single)
+                case _ if shows(statement):
+                    context.leave(statement)
+                case _ if self.entry_point not in bound(statement):
                     context.append(statement)
-
-    def _left_by(self, test: Facts, context: Context) -> list[ast.stmt]:
-        """What stands for a test, once it is taken, in the context of later ones."""
-        if moves_on(test.statement, context.made):
-            return [test.statement]
-        if not isinstance(test.statement, ast.Assert | ast.Expr):  # such as a `try`: its calls may raise
-            return []
-        own = BUILTINS | {self.entry_point}
-        handed = [c for c in test.handing if used(c) - own <= context.bound and used(c) & context.given]
-        return [ast.Assign([ast.Name(UNUSED, ast.Store())], call) for call in handed]
 
     def _plain(self, written: ast.stmt, context: Context) -> ast.stmt:
         """The statement in plain Python, unless its parts are read one by one."""
@@ -217,9 +215,11 @@ class _Reader:
             return
         bodies = repeated(loop, context.values)
         if bodies is None:
-            self._take(context, plain_statement(loop, context.values))
+            test = plain_statement(loop, context.values)
+            self._take(context, test)
+            context.leave(test)
         for body in bodies or []:
-            self._statements(body, context.copy())
+            self._statements(body, context)
 
     def _table(self, table: ast.expr) -> None:
         for text in written_tests(table):
@@ -254,22 +254,24 @@ class _Reader:
             elif example.want.strip():
                 self.losses[DOES_NOT_PARSE] += 1
 
-    def _take(self, context: Context, statement: ast.stmt) -> Facts:
+    def _take(self, context: Context, statement: ast.stmt) -> None:
         """Add the test that the statement makes, with what it needs of the context, or count its loss."""
-        test = Facts(statement, self.entry_point)
+        test = context.facts_of(statement)
         whole = [*needed(context, test), test]
+        if sum(facts.left for facts in whole) > MAX_BEFORE:
+            self.losses[TOO_MANY_BEFORE] += 1
+            return
         try:
             text = "".join(facts.code for facts in whole).lstrip("\n")
         except (RecursionError, ValueError):
             self.losses[DOES_NOT_PARSE] += 1
-            return test
+            return
         missing = self._missing(whole)
         if missing <= FORGOTTEN.keys() | self.imports.keys():
             imports = [self.imports.get(n) or f"from {FORGOTTEN[n]} import {n}" for n in sorted(missing)]
             self.tests.append("\n".join([*dict.fromkeys(imports), text]))
         else:
             self.losses[UNDEFINED_NAME] += 1
-        return test
 
     def _missing(self, test: Sequence[Facts]) -> set[str]:
         """The names that a test of the entry point reads and nothing defines, unittest's methods aside."""
