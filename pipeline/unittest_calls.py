@@ -18,6 +18,8 @@ OPERATORS: dict[str, type[ast.cmpop]] = {
     "assertLess": ast.Lt,
     "assertLessEqual": ast.LtE,
 }
+# By equality alone: lists and None have neither an order nor, lists, a hash.
+SAME_COUNTS = "all(got.count(item) == wanted.count(item) for got, wanted in [()] for item in got + wanted)"
 
 
 def without_unittest(statement: ast.stmt) -> ast.stmt:
@@ -59,9 +61,7 @@ def _condition(name: str, args: list[ast.expr]) -> ast.expr | None:
         case "assertSequenceEqual", [first, second, *_]:  # a tuple may equal a list
             meant = ast.Compare(_called("list", first), [ast.Eq()], [_called("list", second)])
         case "assertCountEqual", [first, second, *_]:
-            # By text: lists and None, too, which have no order.
-            first, second = _sorted_by_text(first), _sorted_by_text(second)
-            meant = ast.Compare(first, [ast.Eq()], [second])
+            meant = _with_values(SAME_COUNTS, _called("list", first), _called("list", second))
         case "assertRegex", [text, pattern, *_]:
             meant = _searched(pattern, text)
         case "assertNotRegex", [text, pattern, *_]:
@@ -71,9 +71,14 @@ def _condition(name: str, args: list[ast.expr]) -> ast.expr | None:
     return meant
 
 
-def _sorted_by_text(items: ast.expr) -> ast.Call:
-    key = ast.keyword("key", ast.Name("repr", ast.Load()))
-    return ast.Call(ast.Name("sorted", ast.Load()), [items], [key])
+def _with_values(condition: str, *values: ast.expr) -> ast.expr:
+    """The condition, which is about `got` and `wanted`, with the values in their places, each made once."""
+    whole = ast.parse(condition, mode="eval").body
+    for node in ast.walk(whole):
+        match node:
+            case ast.List(elts=[ast.Tuple(elts=[]) as given]):
+                given.elts = list(values)
+    return whole
 
 
 def _searched(pattern: ast.expr, text: ast.expr) -> ast.Call:
