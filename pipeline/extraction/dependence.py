@@ -18,6 +18,7 @@ from pipeline.extraction.definitions import (
     used,
 )
 from pipeline.extraction.rounds import ASSIGNING, changed, counted, moves_on, names_of, taken_from
+from pipeline.extraction.runners import caught_by
 from pipeline.extraction.sharing import UNKNOWN, depth, handed
 from pipeline.extraction.syntax import parsed
 
@@ -104,6 +105,7 @@ class Context:
     depths: how deep the object of a name can be changed, as `sharing` counts it.
     made: the names given to what the function made.
     checkers: those of functions that assert.
+    caught: those of exceptions that were expected.
     """
 
     entry_point: str
@@ -113,6 +115,7 @@ class Context:
     depths: dict[str, float] = field(default_factory=dict)
     made: set[str] = field(default_factory=set)
     checkers: set[str] = field(default_factory=set)
+    caught: set[str] = field(default_factory=set)
     # Those of functions that call the function.
     _callers: set[str] = field(default_factory=set)
     _objects: set[str] = field(default_factory=set)
@@ -137,6 +140,7 @@ class Context:
         anew = facts.binds.union(changed(statement))
         for name in anew:
             self.values.pop(name, None)
+        self.caught = self.caught - facts.binds | set(caught_by(statement))
         self.depths |= dict.fromkeys(anew, 0 if isinstance(statement, DEFINING) else UNKNOWN)
         for name, value in _assigned(statement):
             self.values[name] = value
@@ -231,7 +235,8 @@ def asserts(node: ast.AST) -> bool:
         isinstance(child, ast.Assert)
         or (isinstance(child, ast.Expr) and isinstance(child.value, ast.Compare))
         or (isinstance(child, ast.Call) and _callee(child).startswith("assert"))
-        or (isinstance(child, ast.Call) and _callee(child) in ("raises", "AssertionError"))
+        or (isinstance(child, ast.Call) and _callee(child) in ("raises", "fail"))
+        or (isinstance(child, ast.Raise) and child.exc is not None and "AssertionError" in used(child.exc))
         for child in ast.walk(node)
     )
 
@@ -277,6 +282,8 @@ def _settled(statement: ast.stmt) -> set[str]:
             return bound(statement)
         case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr()):
             return {name}
+        case ast.Try(handlers=[ast.ExceptHandler(body=body)], orelse=[ast.Raise()]):
+            return set().union(*map(_settled, body))
     return set()
 
 

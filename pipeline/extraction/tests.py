@@ -49,7 +49,14 @@ from pipeline.extraction.forms import (
 from pipeline.extraction.repairs import signature, starter_definitions
 from pipeline.extraction.replacing import substituted, without_self, without_solution
 from pipeline.extraction.rounds import ASSIGNING
-from pipeline.extraction.runners import is_subtest, plain_statement
+from pipeline.extraction.runners import (
+    DEFINITIONS,
+    RAISED,
+    expecting,
+    needs_runner,
+    plain_statement,
+    subtest,
+)
 from pipeline.extraction.syntax import Piece, parsed, pieces
 from pipeline.tasks import Task
 
@@ -141,8 +148,8 @@ class _Reader:
                     self._function(statement, context, readers)
                 case ast.ClassDef():
                     self._class(statement, context)
-                case ast.If(body=inner) | ast.With(body=inner) if _is_transparent(statement):
-                    self._statements(inner, context)
+                case ast.If() | ast.With() if inside := _transparent(statement):
+                    self._statements(inside, context)
                 case ast.For():
                     self._loop(statement, context)
                 case ast.Import(names=[_, _, *_] as names):  # one may be pytest, which the sandbox lacks
@@ -160,14 +167,14 @@ class _Reader:
                         context.leave(single)
                 case _ if shows(statement):
                     context.leave(statement)
-                case _ if self.entry_point not in bound(statement):
+                case _ if not needs_runner(statement) and self.entry_point not in bound(statement):
                     context.append(statement)
 
     def _plain(self, written: ast.stmt, context: Context) -> ast.stmt:
         """The statement in plain Python, unless its parts are read one by one."""
         statement = without_solution(written, self.entry_point)
-        by_parts = isinstance(statement, ast.FunctionDef | ast.ClassDef | ast.For) or is_subtest(statement)
-        return statement if by_parts else plain_statement(statement, context.values)
+        by_parts = isinstance(statement, ast.FunctionDef | ast.ClassDef | ast.For) or subtest(statement)
+        return statement if by_parts else plain_statement(statement, context.caught)
 
     def _function(self, function: ast.FunctionDef, context: Context, readers: Readers) -> None:
         """Take a function's tests; readers: of each name, how many statements where it stands read it."""
@@ -175,7 +182,7 @@ class _Reader:
         if function.name == self.entry_point or is_set_aside(function.decorator_list):
             return
         if not asserts(function) and not _uses_checker(function, context):
-            context.append(plain_statement(function, context.values))
+            context.append(plain_statement(function, context.caught))
         elif cases := parametrized(function, context.values):
             for case in cases:
                 self._statements(case, context.copy())
@@ -185,7 +192,7 @@ class _Reader:
             entry = {names[0]: ast.Name(self.entry_point, ast.Load())}
             self._statements([substituted(statement, entry) for statement in function.body], context.copy())
         elif readers()[function.name] > (function.name in used(function)):
-            context.append(plain_statement(function, context.values))
+            context.append(plain_statement(function, context.caught))
         elif body := defaulted(function):
             self._statements(body, context.copy())
         else:
@@ -201,7 +208,7 @@ class _Reader:
         prepared = [s for m in methods if m.name in PREPARING for s in m.body]
         tests = [m for m in methods if m.name.startswith("test") or (asserts(m) and not m.args.args)]
         others = [m for m in methods if m not in tests and m.name not in (*PREPARING, self.entry_point)]
-        helpers = [plain_statement(m, context.values) for m in others]
+        helpers = [plain_statement(m, context.caught) for m in others]
         before = context.copy()
         before.extend([*constants, *helpers, *prepared])
         for method in tests:
@@ -215,7 +222,7 @@ class _Reader:
             return
         bodies = repeated(loop, context.values)
         if bodies is None:
-            test = plain_statement(loop, context.values)
+            test = plain_statement(loop, context.caught)
             self._take(context, test)
             context.leave(test)
         for body in bodies or []:
@@ -267,9 +274,11 @@ class _Reader:
             self.losses[DOES_NOT_PARSE] += 1
             return
         missing = self._missing(whole)
+        helpers = [DEFINITIONS[name] for name in DEFINITIONS if name in missing]
+        missing -= DEFINITIONS.keys()
         if missing <= FORGOTTEN.keys() | self.imports.keys():
             imports = [self.imports.get(n) or f"from {FORGOTTEN[n]} import {n}" for n in sorted(missing)]
-            self.tests.append("\n".join([*dict.fromkeys(imports), text]))
+            self.tests.append("\n".join([*dict.fromkeys(imports), *helpers, text]))
         else:
             self.losses[UNDEFINED_NAME] += 1
 
@@ -287,11 +296,10 @@ def _meant(example: doctest.Example) -> str:
     tree = parsed(source)
     match tree.body if want and isinstance(tree, ast.Module) else []:
         case [ast.Expr(value=shown)] if example.exc_msg:
-            kind = example.exc_msg.partition(":")[0].strip()
-            call = ast.unparse(shown)
-            return (
-                f"try:\n    {call}\nexcept {kind}:\n    pass\nelse:\n    raise AssertionError('no exception')"
-            )
+            kind, _, message = example.exc_msg.strip().partition(": ")
+            told = [ast.parse(f"assert str({RAISED}) == {message!r}").body[0]] if message else []
+            test = expecting(ast.Name(kind, ast.Load()), [ast.Expr(shown)], then=told)
+            return ast.unparse(ast.fix_missing_locations(test))
         case [ast.Expr(value=ast.Call(func=ast.Name(id="print"), args=[shown], keywords=[]))]:
             return f"assert str({ast.unparse(shown)}) == {want!r}"
         case [ast.Expr(value=shown)]:
@@ -299,9 +307,11 @@ def _meant(example: doctest.Example) -> str:
     return f"assert ({source}) == ({want})" if want else source
 
 
-def _is_transparent(statement: ast.stmt) -> bool:
-    """Whether it is `if __name__ == "__main__":` or unittest's `with self.subTest(...):`."""
-    return is_subtest(statement) or (isinstance(statement, ast.If) and "__name__" in used(statement.test))
+def _transparent(statement: ast.If | ast.With) -> list[ast.stmt] | None:
+    """What stands in `if __name__ == "__main__":` or in unittest's `with self.subTest(...):`."""
+    if isinstance(statement, ast.With):
+        return subtest(statement)
+    return statement.body if "__name__" in used(statement.test) else None
 
 
 def _is_check(statement: ast.stmt, context: Context) -> bool:

@@ -1,8 +1,10 @@
 """parse_test: what a test's text runs and compares, and what tells nothing."""
 
 import ast
+import math
 import sys
 import unittest
+from decimal import Decimal
 
 import pytest
 from hypothesis import example, given
@@ -233,6 +235,44 @@ def test_unittests_assert_of_equal_counts_is_that_of_unittest(wanted):
             lambda n: unittest.TestCase().assertCountEqual(n["answer"], wanted), {"answer": answer}
         )
         assert _passes(lambda n: exec(parsed.code, n), {"f": lambda _, it=answer: it}) == whole, answer
+
+
+NEAR = [
+    *("f(1), 0.5", "0.5, f(1)", "f(1), 0.5, 1", "f(1), 0.5, places=0", "f(1), 0.5, None, 'a message', 0.1"),
+    *(
+        "f(1), 0.5, msg='far', delta=1",
+        "first=f(1), second=2",
+        "f(1), float('inf')",
+        "f(1), 'a'",
+        "f(1), None",
+    ),
+    "f(1), float('nan')",
+]
+
+
+@pytest.mark.parametrize("arguments", NEAR)
+@pytest.mark.parametrize("method", ["assertAlmostEqual", "assertNotAlmostEqual", "assertAlmostEquals"])
+def test_unittests_asserts_of_near_numbers_are_those_of_unittest(method, arguments):
+    parsed = parse_test(f"self.{method}({arguments})", "f")
+    assert isinstance(parsed, CodeTest)
+    name = method.replace("Equals", "Equal")  # Python 3.12 no longer has the other
+    for answer in (
+        0.5,
+        0.5 + 5e-8,
+        0.55,
+        0.6,
+        1,
+        1.5,
+        math.inf,
+        -math.inf,
+        math.nan,
+        None,
+        "a",
+        Decimal("0.5"),
+    ):
+        case = {"f": lambda _, it=answer: it, "self": unittest.TestCase()}
+        whole = _passes(lambda n: exec(f"self.{name}({arguments})", n), dict(case))
+        assert _passes(lambda n: exec(parsed.code, n), case) == whole, answer
 
 
 def test_unittests_methods_are_asserts_wherever_they_stand():
