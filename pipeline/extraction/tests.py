@@ -15,7 +15,6 @@ is not asked here: pipeline.assertions does.
 import ast
 import doctest
 import re
-import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -28,6 +27,7 @@ from pipeline.extraction.definitions import (
     bound,
     unresolved,
     used,
+    used_as_modules,
 )
 from pipeline.extraction.dependence import (
     Context,
@@ -118,7 +118,7 @@ class _Reader:
         self.imports = {name: d.code for d in imports for name in d.binds}
         # Solutions have what the starter code defines, but only the imports that they need.
         given = {name for definition in starter for name in definition.binds} - self.imports.keys()
-        self.given = given | {task.entry_point} | sys.stdlib_module_names
+        self.given = given | {task.entry_point}
         self.tests: list[str] = []
         self.losses: Counter[str] = Counter()
 
@@ -287,7 +287,8 @@ class _Reader:
         read = [facts.definition for facts in test if facts.definition]
         if len(read) < len(test) or not any(self.entry_point in facts.uses for facts in test):
             return set()  # pipeline.assertions says why that is no test
-        return {name for name in unresolved(read) - self.given if not name.startswith("assert")}
+        missing = unresolved(read) - self.given - used_as_modules(read)
+        return {name for name in missing if not name.startswith("assert")}
 
 
 def _meant(example: doctest.Example) -> str:
