@@ -1,6 +1,7 @@
 """What a test needs of the statements before it: those that bind its names or change its objects."""
 
 import ast
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from copy import copy
@@ -59,7 +60,7 @@ class Facts:
         if isinstance(self.statement, IMPORTS):
             return set()
         if isinstance(self.statement, SCOPES) and self.definition:
-            return set(self.definition.reads)
+            return {*self.definition.reads, *self.definition.sets}
         return _read_first([self.statement])
 
     @cached_property
@@ -103,9 +104,11 @@ class Context:
     bound: the names that they bind.
     values: what a name was given by a plain assignment, unless something may have changed it since.
     depths: how deep the object of a name can be changed, as `sharing` counts it.
-    made: the names given to what the function made.
+    made: the names given to what the function made, and of functions that keep something from call to call.
     checkers: those of functions that assert.
     caught: those of exceptions that were expected.
+    aliases: those that stand for the function: `candidate = f`, `from solution import f as candidate`.
+    fixtures: pytest's by name.
     """
 
     entry_point: str
@@ -116,8 +119,11 @@ class Context:
     made: set[str] = field(default_factory=set)
     checkers: set[str] = field(default_factory=set)
     caught: set[str] = field(default_factory=set)
+    aliases: set[str] = field(default_factory=set)
+    fixtures: dict[str, ast.FunctionDef] = field(default_factory=dict)
     # Those of functions that call the function.
     _callers: set[str] = field(default_factory=set)
+    _scopes: dict[str, Facts] = field(default_factory=dict)
     _objects: set[str] = field(default_factory=set)
     _used: set[str] = field(default_factory=set)
     # Each name of an object -> those of objects that may be, or hold, the same: `b = a`, `b.next = c`.
@@ -141,17 +147,23 @@ class Context:
         for name in anew:
             self.values.pop(name, None)
         self.caught = self.caught - facts.binds | set(caught_by(statement))
+        self.aliases = self.aliases - facts.binds | set(_aliases(statement, self.entry_point))
         self.depths |= dict.fromkeys(anew, 0 if isinstance(statement, DEFINING) else UNKNOWN)
         for name, value in _assigned(statement):
             self.values[name] = value
             self.depths[name] = depth(value, self.depths)
+        for name, whole in _unpacked(statement):
+            self.depths[name] = max(depth(whole, self.depths) - 1, 0)
         calls = not self._functions.isdisjoint(facts.uses)
         if isinstance(statement, ASSIGNING) and calls:
             self.made |= facts.binds
-        if isinstance(statement, SCOPES) and calls:
-            self._callers |= facts.binds
+        if isinstance(statement, SCOPES):
+            self._scopes[statement.name] = facts
+            self._callers |= facts.binds if calls else set()
         if isinstance(statement, ast.FunctionDef) and facts.asserts:
             self.checkers.add(statement.name)
+        elif isinstance(statement, ast.FunctionDef) and facts.definition and facts.definition.sets:
+            self.made.add(statement.name)
         if not isinstance(statement, DEFINING):
             self._link(facts)
 
@@ -161,7 +173,8 @@ class Context:
         Of an assert that is the calls that may change something, for it may be wrong about what they give.
         """
         facts = self.facts_of(test)
-        if not isinstance(test, ast.Assert | ast.Expr) or moves_on(test, self.made, self._changeable):
+        plain = isinstance(test, ast.Assert | ast.Expr) and not facts.binds
+        if not plain or moves_on(test, self.made, self._changeable):
             self.append(test, left=True)
         elif facts.hands:
             calls = _outermost_calls(test, self._functions)
@@ -181,6 +194,16 @@ class Context:
     def group(self, name: str) -> str | frozenset[str]:
         """The names of objects that may be, or hold, the same as that of `name`; itself if it has none."""
         return self._linked.get(name, name)
+
+    def with_functions(self, names: set[str]) -> set[str]:
+        """The names with those that functions and classes among them need, which may be bound after these."""
+        found, pending = set(names), list(names)
+        while pending:
+            definition = self._scopes.get(pending.pop())
+            fresh = definition.wants - found if definition else set[str]()
+            found |= fresh
+            pending += fresh
+        return found
 
     @property
     def _functions(self) -> set[str]:
@@ -209,7 +232,7 @@ def needed(context: Context, test: Facts) -> list[Facts]:
 
     What earlier calls did to its objects is a part of what it is about.
     """
-    wanted, kept = set(test.wants), list[Facts]()
+    wanted, kept = context.with_functions(test.wants), list[Facts]()
     # How many wanted names reach each group of names.
     reached = Counter(map(context.group, wanted))
     for facts in reversed(context.facts):
@@ -220,7 +243,7 @@ def needed(context: Context, test: Facts) -> list[Facts]:
             else:
                 continue
         kept.append(facts)
-        if fresh := facts.wants - wanted:
+        if fresh := context.with_functions(facts.wants) - wanted:
             wanted |= fresh
             reached.update(map(context.group, fresh))
         if settled := facts.settles & wanted:
@@ -273,6 +296,22 @@ def _assigned(statement: ast.stmt) -> Iterator[tuple[str, ast.expr]]:
                             for part, given in zip(names, values, strict=True)
                             if isinstance(part, ast.Name)
                         )
+
+
+def _unpacked(statement: ast.stmt) -> Iterator[tuple[str, ast.expr]]:
+    """The names that it gives the parts of a value that does not stand there in parts."""
+    match statement:
+        case ast.Assign(targets=[ast.Tuple(elts=names)], value=value) if not isinstance(value, ast.Tuple):
+            yield from ((part.id, value) for part in names if isinstance(part, ast.Name))
+
+
+def _aliases(statement: ast.stmt, entry_point: str) -> Iterator[str]:
+    """Other names that it gives the function; what it imports of that name is the solution's."""
+    match statement:
+        case ast.Assign(targets=targets, value=ast.Name(id=name)) if name == entry_point:
+            yield from (target.id for target in targets if isinstance(target, ast.Name))
+        case ast.ImportFrom(module=module, names=names) if module not in sys.stdlib_module_names:
+            yield from (alias.asname for alias in names if alias.asname and alias.name == entry_point)
 
 
 def _settled(statement: ast.stmt) -> set[str]:

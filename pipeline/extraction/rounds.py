@@ -37,7 +37,8 @@ def leaves_something(body: Sequence[ast.stmt], given: set[str]) -> bool:
 def moves_on(test: ast.stmt, made: set[str], changeable: set[str]) -> bool:
     """Whether the test leaves something, such as a generator, in another state than before.
 
-    made: the names of what the function made; changeable: those of what can be changed.
+    made: names that may give something else each time they are called.
+    changeable: those of what can be changed.
     """
     for node in ast.walk(test):
         match node:

@@ -2,6 +2,7 @@
 
 import ast
 import math
+import unittest
 from collections.abc import Iterable, Iterator, Sequence, Set
 
 from pipeline.extraction.definitions import used
@@ -174,10 +175,11 @@ class _Plain(ast.NodeTransformer):
         return node
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
-        """`pytest.approx` is a definition of the test's own."""
+        """`pytest.approx` is a definition of the test's own, and nobody's but unittest's is `assertEqual`."""
         self.generic_visit(node)
-        if _name(node.func) == APPROX:
-            node.func = ast.Name(APPROX, ast.Load())
+        name = _name(node.func)
+        if name == APPROX or (name.startswith("assert") and hasattr(unittest.TestCase, name)):
+            node.func = ast.Name(name, ast.Load())
         return node
 
     def visit_Compare(self, node: ast.Compare) -> ast.expr:

@@ -3,7 +3,8 @@
     asserts                one a test; `assert a and b` is two, several on a line are several
     test functions         one test an assert, with the assignments it needs before it
     checkers               `def check(x, y): assert f(x) == y`, one test a call of it
-    unittest classes       methods without `self`, setUp before each, subTest, assertRaises, assertAlmostEqual
+    unittest classes       methods without `self`, setUp before each, subTest, assertRaises
+    fixtures               what they give, before the tests that ask for it
     tables                 lists of (input, expected), with or without a loop, JSON, pytest's parametrize
     doctests               `>>> f(x)` and the value below it
     prose, bullets, lists  of asserts, as strings or in backticks
@@ -47,7 +48,7 @@ from pipeline.extraction.forms import (
     written_tests,
 )
 from pipeline.extraction.repairs import signature, starter_definitions
-from pipeline.extraction.replacing import substituted, without_self, without_solution
+from pipeline.extraction.replacing import substituted, without_solution
 from pipeline.extraction.rounds import ASSIGNING
 from pipeline.extraction.runners import (
     DEFINITIONS,
@@ -57,6 +58,7 @@ from pipeline.extraction.runners import (
     plain_statement,
     subtest,
 )
+from pipeline.extraction.suites import is_fixture, suite, with_fixtures
 from pipeline.extraction.syntax import Piece, parsed, pieces
 from pipeline.tasks import Task
 
@@ -77,7 +79,6 @@ LOSSES = (
 # that quadratic.
 MAX_BEFORE = 20
 
-PREPARING = ("setUp", "setup_method", "setUpClass")
 TABLE_NAME = re.compile(r"test|case|example|assert|check", re.IGNORECASE)
 # Counts the statements beside one that read each name: few bodies of statements need to be asked.
 Readers = Callable[[], Counter[str]]
@@ -173,14 +174,21 @@ class _Reader:
     def _plain(self, written: ast.stmt, context: Context) -> ast.stmt:
         """The statement in plain Python, unless its parts are read one by one."""
         statement = without_solution(written, self.entry_point)
+        if aliases := context.aliases - bound(statement):
+            entry = ast.Name(self.entry_point, ast.Load())
+            statement = substituted(statement, dict.fromkeys(aliases, entry))
         by_parts = isinstance(statement, ast.FunctionDef | ast.ClassDef | ast.For) or subtest(statement)
         return statement if by_parts else plain_statement(statement, context.caught)
 
     def _function(self, function: ast.FunctionDef, context: Context, readers: Readers) -> None:
         """Take a function's tests; readers: of each name, how many statements where it stands read it."""
-        names = [node.arg for node in ast.walk(function.args) if isinstance(node, ast.arg)]
         if function.name == self.entry_point or is_set_aside(function.decorator_list):
             return
+        if is_fixture(function):
+            context.fixtures[function.name] = function
+            return
+        function = with_fixtures(function, context.fixtures)
+        names = [node.arg for node in ast.walk(function.args) if isinstance(node, ast.arg)]
         if not asserts(function) and not _uses_checker(function, context):
             context.append(plain_statement(function, context.caught))
         elif cases := parametrized(function, context.values):
@@ -203,16 +211,11 @@ class _Reader:
             if not any(isinstance(s, FUNCTIONS) and s.name == self.entry_point for s in cls.body):
                 context.append(cls)
             return
-        methods = [without_self(s) for s in cls.body if isinstance(s, ast.FunctionDef)]
-        constants = [s for s in cls.body if isinstance(s, ast.Assign | ast.AnnAssign)]
-        prepared = [s for m in methods if m.name in PREPARING for s in m.body]
-        tests = [m for m in methods if m.name.startswith("test") or (asserts(m) and not m.args.args)]
-        others = [m for m in methods if m not in tests and m.name not in (*PREPARING, self.entry_point)]
-        helpers = [plain_statement(m, context.caught) for m in others]
+        read = suite(cls)
         before = context.copy()
-        before.extend([*constants, *helpers, *prepared])
-        for method in tests:
-            method.decorator_list += cls.decorator_list
+        before.fixtures.update(read.fixtures)
+        before.extend(plain_statement(statement, context.caught) for statement in read.prepared)
+        for method in read.tests:
             if asserts(method) or _uses_checker(method, before):
                 self._function(method, before, Counter)
 
