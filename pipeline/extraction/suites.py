@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from pipeline.extraction.definitions import used
-from pipeline.extraction.dependence import asserts
+from pipeline.extraction.facts import asserts
 from pipeline.extraction.forms import keywords_of
 
 # Methods that run before each test, in their order.

@@ -30,14 +30,8 @@ from pipeline.extraction.definitions import (
     used,
     used_as_modules,
 )
-from pipeline.extraction.dependence import (
-    Context,
-    Facts,
-    asserts,
-    is_called,
-    needed,
-    shows,
-)
+from pipeline.extraction.dependence import Context, needed
+from pipeline.extraction.facts import Facts, asserts, is_called, shows
 from pipeline.extraction.forms import (
     conjuncts,
     defaulted,
