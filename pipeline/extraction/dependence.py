@@ -27,7 +27,7 @@ class Context:
     bound: the names that they bind.
     values: what a name was given by a plain assignment, unless something may have changed it since.
     depths: how deep the object of a name can be changed, as `sharing` counts it.
-    made: the names given to what the function made, and of functions that keep something from call to call.
+    made: the names given to what the function made.
     checkers: those of functions that assert.
     caught: those of exceptions that were expected.
     aliases: those that stand for the function: `candidate = f`, `from solution import f as candidate`.
@@ -71,12 +71,8 @@ class Context:
             self.values.pop(name, None)
         self.caught = self.caught - facts.binds | set(caught_by(statement))
         self.aliases = self.aliases - facts.binds | set(_aliases(statement, self.entry_point))
-        self.depths |= dict.fromkeys(anew, 0 if isinstance(statement, DEFINING) else UNKNOWN)
-        for name, value in _assigned(statement):
-            self.values[name] = value
-            self.depths[name] = depth(value, self.depths)
-        for name, whole in _unpacked(statement):
-            self.depths[name] = max(depth(whole, self.depths) - 1, 0)
+        self.values |= dict(_assigned(statement))
+        self.depths |= self._depths_after(statement, anew)
         calls = not self._functions.isdisjoint(facts.uses)
         if isinstance(statement, ASSIGNING) and calls:
             self.made |= facts.binds
@@ -85,8 +81,6 @@ class Context:
             self._callers |= facts.binds if calls else set()
         if isinstance(statement, ast.FunctionDef) and facts.asserts:
             self.checkers.add(statement.name)
-        elif isinstance(statement, ast.FunctionDef) and facts.definition and facts.definition.sets:
-            self.made.add(statement.name)
         if not isinstance(statement, DEFINING):
             self._link(facts)
 
@@ -101,18 +95,24 @@ class Context:
             self.append(test, left=True)
         elif facts.hands:
             calls = _outermost_calls(test, self._functions)
-            if calls is None or not set().union(*map(used, calls)) <= self.bound | self._functions | BUILTINS:
+            if calls and set().union(*map(used, calls)) <= self.bound | self._functions | BUILTINS:
+                for call in calls:
+                    self.append(ast.Assign([ast.Name(UNUSED, ast.Store())], call), left=True)
+            else:
                 self.append(test, left=True)
-            for call in calls or []:
-                self.append(ast.Assign([ast.Name(UNUSED, ast.Store())], call), left=True)
 
     def facts_of(self, statement: ast.stmt, *, left: bool = False) -> Facts:
         """The statement, were it to run now."""
+        if isinstance(statement, DEFINING):
+            return Facts(statement, NOTHING, left)
         try:
-            hands = frozenset(handed(statement, self._functions, self.depths))
+            hands = set(handed(statement, self._functions, self.depths))
         except RecursionError:  # its code cannot be written either, so that it is no test
-            hands = NOTHING
-        return Facts(statement, hands, left)
+            hands = set()
+        for name in self.with_functions(used(statement) & self._scopes.keys()) & self._scopes.keys():
+            if name not in self.checkers:  # what one counts is not what it checks
+                hands |= self._scopes[name].effects
+        return Facts(statement, frozenset(hands), left)
 
     def group(self, name: str) -> str | frozenset[str]:
         """The names of objects that may be, or hold, the same as that of `name`; itself if it has none."""
@@ -135,6 +135,18 @@ class Context:
     @property
     def _changeable(self) -> set[str]:
         return {name for name, below in self.depths.items() if below}
+
+    def _depths_after(self, statement: ast.stmt, anew: set[str]) -> dict[str, float]:
+        """How deep what the names stand for can be changed, once the statement has run."""
+        found = dict.fromkeys(anew, 0 if isinstance(statement, DEFINING) else UNKNOWN)
+        found |= {name: depth(value, self.depths) for name, value in _assigned(statement)}
+        match statement:
+            case ast.AugAssign(target=ast.Name(id=name) as target, value=value):
+                found[name] = max(depth(target, self.depths), depth(value, self.depths))
+            case ast.Assign(targets=[ast.Tuple(elts=names)], value=whole) if not isinstance(whole, ast.Tuple):
+                below = max(depth(whole, self.depths) - 1, 0)
+                found |= {part.id: below for part in names if isinstance(part, ast.Name)}
+        return found
 
     def _link(self, facts: Facts) -> None:
         fresh = {name for name in facts.binds if self.depths[name]} - self._objects - {UNUSED}
@@ -207,13 +219,6 @@ def _assigned(statement: ast.stmt) -> Iterator[tuple[str, ast.expr]]:
                             for part, given in zip(names, values, strict=True)
                             if isinstance(part, ast.Name)
                         )
-
-
-def _unpacked(statement: ast.stmt) -> Iterator[tuple[str, ast.expr]]:
-    """The names that it gives the parts of a value that does not stand there in parts."""
-    match statement:
-        case ast.Assign(targets=[ast.Tuple(elts=names)], value=value) if not isinstance(value, ast.Tuple):
-            yield from ((part.id, value) for part in names if isinstance(part, ast.Name))
 
 
 def _aliases(statement: ast.stmt, entry_point: str) -> Iterator[str]:

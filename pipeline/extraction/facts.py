@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from pipeline.extraction.definitions import IMPORTS, SCOPES, Definition, bound, definition, used
-from pipeline.extraction.rounds import counted, names_of, taken_from
+from pipeline.extraction.rounds import changed, counted, names_of, taken_from
 from pipeline.extraction.syntax import parsed
 
 COMPOUND = (ast.For, ast.While, ast.If, ast.With, ast.Try)
@@ -17,7 +17,7 @@ PLAIN_TARGETS = (ast.Name, ast.Tuple, ast.List)
 class Facts:
     """A statement with what is asked of it for each test after it, found out once.
 
-    hands: the names whose objects the function may change when the statement calls it.
+    hands: the names whose objects may be changed by functions that the statement calls.
     left: whether it stands for a test that was taken.
     """
 
@@ -53,11 +53,21 @@ class Facts:
     def changes(self) -> set[str]:
         """The names whose objects it may change: by `items.append(3)`, alone or in a loop, `items.pop()`.
 
-        The function may change what it is handed.
+        So may the functions that it calls.
         """
         # A loop binds a name of its own.
         acts = isinstance(self.statement, COMPOUND) and _acts(self.statement)
-        return (self.uses if acts or not self.binds else set(taken_from(self.statement))) | self.hands
+        if acts or not self.binds:
+            return (self.uses - _called(self.statement)) | self.hands
+        return {*taken_from(self.statement), *self.hands}
+
+    @cached_property
+    def effects(self) -> set[str]:
+        """The names, not its own, that a function binds anew or whose objects it changes."""
+        if not self.definition:
+            return set()
+        inside = {*changed(self.statement), *taken_from(self.statement)}
+        return inside & self.definition.reads | self.definition.sets
 
     @cached_property
     def asserts(self) -> bool:
@@ -94,6 +104,12 @@ def is_called(name: str, node: ast.AST) -> bool:
     """Whether something in it calls what bears the name."""
     calls = [child for child in ast.walk(node) if isinstance(child, ast.Call)]
     return any(isinstance(call.func, ast.Name) and call.func.id == name for call in calls)
+
+
+def _called(node: ast.AST) -> set[str]:
+    """The names of the functions that it calls."""
+    calls = (child.func for child in ast.walk(node) if isinstance(child, ast.Call))
+    return {function.id for function in calls if isinstance(function, ast.Name)}
 
 
 def _callee(call: ast.Call) -> str:
