@@ -8,7 +8,7 @@ from copy import copy
 from dataclasses import dataclass, field
 
 from pipeline.extraction.definitions import BUILTINS, IMPORTS, OWN_SCOPES, SCOPES, used
-from pipeline.extraction.facts import Facts
+from pipeline.extraction.facts import Facts, called
 from pipeline.extraction.rounds import ASSIGNING, changed, moves_on
 from pipeline.extraction.runners import caught_by
 from pipeline.extraction.sharing import UNKNOWN, depth, handed
@@ -24,6 +24,7 @@ SOMETIMES = (*OWN_SCOPES, ast.BoolOp, ast.IfExp, ast.NamedExpr)
 class Context:
     """The statements that run before a test, in order.
 
+    lazy: whether the function may make what can be read once, such as a generator.
     bound: the names that they bind.
     values: what a name was given by a plain assignment, unless something may have changed it since.
     depths: how deep the object of a name can be changed, as `sharing` counts it.
@@ -35,6 +36,7 @@ class Context:
     """
 
     entry_point: str
+    lazy: bool = False
     facts: list[Facts] = field(default_factory=list)
     bound: set[str] = field(default_factory=set)
     values: dict[str, ast.expr] = field(default_factory=dict)
@@ -66,13 +68,13 @@ class Context:
         facts = self.facts_of(statement, left=left)
         self.facts.append(facts)
         self.bound |= facts.binds
-        anew = facts.binds.union(changed(statement))
+        anew = facts.binds.union(changed(statement), facts.hands)
         for name in anew:
             self.values.pop(name, None)
         self.caught = self.caught - facts.binds | set(caught_by(statement))
         self.aliases = self.aliases - facts.binds | set(_aliases(statement, self.entry_point))
         self.values |= dict(_assigned(statement))
-        self.depths |= self._depths_after(statement, anew)
+        self.depths |= self._depths_after(statement, anew - facts.hands | facts.binds)
         calls = not self._functions.isdisjoint(facts.uses)
         if isinstance(statement, ASSIGNING) and calls:
             self.made |= facts.binds
@@ -91,7 +93,8 @@ class Context:
         """
         facts = self.facts_of(test)
         plain = isinstance(test, ast.Assert | ast.Expr) and not facts.binds
-        if not plain or moves_on(test, self.made, self._changeable):
+        reads = self.lazy and not facts.uses.isdisjoint(self.made)
+        if not plain or reads or moves_on(test, self.made, self._changeable):
             self.append(test, left=True)
         elif facts.hands:
             calls = _outermost_calls(test, self._functions)
@@ -109,6 +112,7 @@ class Context:
             hands = set(handed(statement, self._functions, self.depths))
         except RecursionError:  # its code cannot be written either, so that it is no test
             hands = set()
+        hands |= called(statement) & self.made
         for name in self.with_functions(used(statement) & self._scopes.keys()) & self._scopes.keys():
             if name not in self.checkers:  # what one counts is not what it checks
                 hands |= self._scopes[name].effects

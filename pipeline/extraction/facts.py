@@ -58,7 +58,7 @@ class Facts:
         # A loop binds a name of its own.
         acts = isinstance(self.statement, COMPOUND) and _acts(self.statement)
         if acts or not self.binds:
-            return (self.uses - _called(self.statement)) | self.hands
+            return (self.uses - called(self.statement)) | self.hands
         return {*taken_from(self.statement), *self.hands}
 
     @cached_property
@@ -106,7 +106,7 @@ def is_called(name: str, node: ast.AST) -> bool:
     return any(isinstance(call.func, ast.Name) and call.func.id == name for call in calls)
 
 
-def _called(node: ast.AST) -> set[str]:
+def called(node: ast.AST) -> set[str]:
     """The names of the functions that it calls."""
     calls = (child.func for child in ast.walk(node) if isinstance(child, ast.Call))
     return {function.id for function in calls if isinstance(function, ast.Name)}

@@ -44,8 +44,10 @@ def depth(value: ast.expr, depths: Depths) -> float:
     match value:
         case ast.Name(id=name):
             found = depths.get(name, UNKNOWN)
-        case ast.Constant() | ast.JoinedStr() | ast.Compare() | ast.UnaryOp() | ast.Lambda():
+        case ast.Constant() | ast.JoinedStr() | ast.Compare() | ast.UnaryOp():
             found = 0
+        case ast.Lambda():
+            found = max((depths.get(name, 0) for name in used(value)), default=0)
         case ast.List(elts=parts) | ast.Set(elts=parts) | ast.Dict(values=parts):
             found = 1 + _deepest(parts, depths)
         case ast.Tuple(elts=parts):

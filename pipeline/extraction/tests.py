@@ -76,6 +76,8 @@ MAX_BEFORE = 20
 TABLE_NAME = re.compile(r"test|case|example|assert|check", re.IGNORECASE)
 # Counts the statements beside one that read each name: few bodies of statements need to be asked.
 Readers = Callable[[], Counter[str]]
+# A return type of what may be read only once.
+LAZY = re.compile(r"Iter|Generator")
 ASSERT = re.compile(r"\bassert\b(?=[\s(])")
 
 
@@ -108,6 +110,8 @@ class _Reader:
         declared = signature(task)
         self.entry_point = task.entry_point
         self.parameters = [argument.arg for argument in declared.args.args] if declared else ["it"]
+        returned = declared.returns if declared else None
+        self.lazy = bool(returned and LAZY.search(ast.unparse(returned)))
         starter = starter_definitions(task)
         imports = [d for d in starter if isinstance(d.statement, IMPORTS)]
         self.imports = {name: d.code for d in imports for name in d.binds}
@@ -119,7 +123,7 @@ class _Reader:
 
     def read(self, text: str, *, fenced: bool) -> None:
         """Take the tests of one block."""
-        context = Context(self.entry_point)
+        context = Context(self.entry_point, self.lazy)
         before = len(self.tests)
         for part in pieces(text, fenced=fenced):
             if isinstance(part, Piece):
@@ -224,12 +228,14 @@ class _Reader:
             context.leave(test)
         for body in bodies or []:
             self._statements(body, context)
+        if bodies and not context.facts_of(loop).hands.isdisjoint(context.values):
+            context.leave(plain_statement(loop, context.caught))  # its rows are no longer what they were
 
     def _table(self, table: ast.expr) -> None:
         for text in written_tests(table):
             self._loose_line(text)
         for test in table_tests(table, self.entry_point, self.parameters):
-            self._take(Context(self.entry_point), test)
+            self._take(Context(self.entry_point, self.lazy), test)
 
     def _loose_line(self, line: str) -> None:
         """Take the asserts of a line that is not Python as a whole: a bullet, a quotation, a cut-off list."""
@@ -241,7 +247,7 @@ class _Reader:
             if tree is None:
                 self.losses[DOES_NOT_PARSE] += 1
             else:
-                self._statements(tree.body, Context(self.entry_point))
+                self._statements(tree.body, Context(self.entry_point, self.lazy))
 
     def _session(self, text: str) -> None:
         """Take the examples of interpreter sessions."""
@@ -250,7 +256,7 @@ class _Reader:
         except ValueError:
             self.losses[DOES_NOT_PARSE] += 1
             return
-        context = Context(self.entry_point)
+        context = Context(self.entry_point, self.lazy)
         for example in examples:
             tree = parsed(_meant(example))
             if isinstance(tree, ast.Module):
