@@ -14,7 +14,6 @@ is not asked here: pipeline.assertions does.
 """
 
 import ast
-import doctest
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -46,12 +45,11 @@ from pipeline.extraction.replacing import substituted, without_solution
 from pipeline.extraction.rounds import ASSIGNING
 from pipeline.extraction.runners import (
     DEFINITIONS,
-    RAISED,
-    expecting,
     needs_runner,
     plain_statement,
     subtest,
 )
+from pipeline.extraction.sessions import examples
 from pipeline.extraction.suites import is_fixture, suite, with_fixtures
 from pipeline.extraction.syntax import Piece, parsed, pieces
 from pipeline.tasks import Task
@@ -251,18 +249,11 @@ class _Reader:
 
     def _session(self, text: str) -> None:
         """Take the examples of interpreter sessions."""
-        try:
-            examples = doctest.DocTestParser().get_examples(text)
-        except ValueError:
-            self.losses[DOES_NOT_PARSE] += 1
-            return
         context = Context(self.entry_point, self.lazy)
-        for example in examples:
-            tree = parsed(_meant(example))
-            if isinstance(tree, ast.Module):
-                self._statements(tree.body, context)
-            elif example.want.strip():
+        for body in examples(text):
+            if body is None:
                 self.losses[DOES_NOT_PARSE] += 1
+            self._statements([ast.fix_missing_locations(s) for s in body or []], context)
 
     def _take(self, context: Context, statement: ast.stmt) -> None:
         """Add the test that the statement makes, with what it needs of the context, or count its loss."""
@@ -292,23 +283,6 @@ class _Reader:
             return set()  # pipeline.assertions says why that is no test
         missing = unresolved(read) - self.given - used_as_modules(read)
         return {name for name in missing if not name.startswith("assert")}
-
-
-def _meant(example: doctest.Example) -> str:
-    """The code of a session's example: a test where something is shown below it."""
-    source, want = example.source.strip(), example.want.strip()
-    tree = parsed(source)
-    match tree.body if want and isinstance(tree, ast.Module) else []:
-        case [ast.Expr(value=shown)] if example.exc_msg:
-            kind, _, message = example.exc_msg.strip().partition(": ")
-            told = [ast.parse(f"assert str({RAISED}) == {message!r}").body[0]] if message else []
-            test = expecting(ast.Name(kind, ast.Load()), [ast.Expr(shown)], then=told)
-            return ast.unparse(ast.fix_missing_locations(test))
-        case [ast.Expr(value=ast.Call(func=ast.Name(id="print"), args=[shown], keywords=[]))]:
-            return f"assert str({ast.unparse(shown)}) == {want!r}"
-        case [ast.Expr(value=shown)]:
-            return f"assert ({ast.unparse(shown)}) == ({want})"
-    return f"assert ({source}) == ({want})" if want else source
 
 
 def _transparent(statement: ast.If | ast.With) -> list[ast.stmt] | None:
