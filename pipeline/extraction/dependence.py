@@ -33,6 +33,7 @@ class Context:
     caught: those of exceptions that were expected.
     aliases: those that stand for the function: `candidate = f`, `from solution import f as candidate`.
     fixtures: pytest's by name.
+    classes: those that test classes may inherit from.
     """
 
     entry_point: str
@@ -46,6 +47,7 @@ class Context:
     caught: set[str] = field(default_factory=set)
     aliases: set[str] = field(default_factory=set)
     fixtures: dict[str, ast.FunctionDef] = field(default_factory=dict)
+    classes: dict[str, ast.ClassDef] = field(default_factory=dict)
     # Those of functions that call the function.
     _callers: set[str] = field(default_factory=set)
     _scopes: dict[str, Facts] = field(default_factory=dict)

@@ -170,8 +170,9 @@ class _Plain(ast.NodeTransformer):
             case ast.Attribute(value=ast.Name(id=error) as whole, attr=attribute) if error in self.caught:
                 if attribute in CAUGHT:
                     return whole
-                if attribute == "type":
-                    return ast.Call(ast.Name("type", ast.Load()), [whole], [])
+                if attribute in ("type", "typename"):
+                    kind = _called("type", whole)
+                    return kind if attribute == "type" else ast.Attribute(kind, "__name__", ast.Load())
         return node
 
     def visit_Call(self, node: ast.Call) -> ast.expr:

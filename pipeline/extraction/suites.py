@@ -26,9 +26,12 @@ class Suite:
     tests: Sequence[ast.FunctionDef]
 
 
-def suite(cls: ast.ClassDef) -> Suite:
-    """The class's parts as plain functions and statements, with `self.x` as plain `x`."""
-    body = [s for s in cls.body if isinstance(s, ast.FunctionDef | ast.Assign | ast.AnnAssign)]
+def suite(cls: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> Suite:
+    """The class's parts as plain functions and statements, with `self.x` as plain `x`.
+
+    classes: those that it may inherit from.
+    """
+    body = [deepcopy(member) for member in _members(cls, classes)]
     taken = {name for s in body if isinstance(s, ast.FunctionDef) for name in _taken(s)}
     plain, assigned = list[ast.stmt](), dict[str, set[str]]()
     for statement in body:
@@ -51,6 +54,16 @@ def suite(cls: ast.ClassDef) -> Suite:
     for test in tests:
         test.decorator_list += cls.decorator_list
     return Suite([*others, *prepared], fixtures, tests)
+
+
+def _members(cls: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> list[ast.stmt]:
+    """What stands in the class, after what it inherits and does not define anew, or calls by `super()`."""
+    own = [s for s in cls.body if isinstance(s, ast.FunctionDef | ast.Assign | ast.AnnAssign)]
+    anew = {s.name for s in own if isinstance(s, ast.FunctionDef) and "super" not in used(s)}
+    others = {name: found for name, found in classes.items() if name != cls.name}
+    bases = [others[base.id] for base in cls.bases if isinstance(base, ast.Name) and base.id in others]
+    inherited = [member for base in bases for member in _members(base, others)]
+    return [*(s for s in inherited if getattr(s, "name", None) not in anew), *own]
 
 
 def is_fixture(function: ast.FunctionDef) -> bool:

@@ -203,11 +203,12 @@ class _Reader:
             self.losses[NEEDS_FIXTURE] += 1
 
     def _class(self, cls: ast.ClassDef, context: Context) -> None:
+        context.classes[cls.name] = cls
         if not asserts(cls):
             if not any(isinstance(s, FUNCTIONS) and s.name == self.entry_point for s in cls.body):
                 context.append(cls)
             return
-        read = suite(cls)
+        read = suite(cls, context.classes)
         before = context.copy()
         before.fixtures.update(read.fixtures)
         before.extend(plain_statement(statement, context.caught) for statement in read.prepared)
