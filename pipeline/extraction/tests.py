@@ -116,16 +116,16 @@ class _Reader:
         # Solutions have what the starter code defines, but only the imports that they need.
         given = {name for definition in starter for name in definition.binds} - self.imports.keys()
         self.given = given | {task.entry_point}
+        self.context = Context(task.entry_point, self.lazy)
         self.tests: list[str] = []
         self.losses: Counter[str] = Counter()
 
     def read(self, text: str, *, fenced: bool) -> None:
-        """Take the tests of one block."""
-        context = Context(self.entry_point, self.lazy)
+        """Take the tests of one block, which may use what blocks before it define."""
         before = len(self.tests)
         for part in pieces(text, fenced=fenced):
             if isinstance(part, Piece):
-                self._statements(part.body, context)
+                self._statements(part.body, self.context)
             elif ASSERT.search(part):
                 self._loose_line(part)
         if len(self.tests) == before:
