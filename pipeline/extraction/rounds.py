@@ -9,6 +9,7 @@ ASSIGNING = (ast.Assign, ast.AnnAssign)
 # Methods that leave their object as it was.
 READING = frozenset(name for kind in (str, int, float, tuple, frozenset) for name in dir(kind)) | {
     *("keys", "values", "items", "get", "copy", "most_common", "isoformat", "strftime", "total_seconds"),
+    *("group", "groups", "groupdict", "span"),
 }
 # What stands in these runs repeatedly: a new value each time is not one value that is used again.
 REPEATING = (*OWN_SCOPES, ast.For, ast.While, ast.FunctionDef)

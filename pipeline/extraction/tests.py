@@ -211,7 +211,9 @@ class _Reader:
         read = suite(cls, context.classes)
         before = context.copy()
         before.fixtures.update(read.fixtures)
-        before.extend(plain_statement(statement, context.caught) for statement in read.prepared)
+        for statement in read.prepared:
+            if self.entry_point not in bound(statement):  # as in `self.f = Solution().f`
+                before.append(plain_statement(statement, context.caught))
         for method in read.tests:
             if asserts(method) or _uses_checker(method, before):
                 self._function(method, before, Counter)
