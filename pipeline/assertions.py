@@ -219,10 +219,26 @@ def _truth(operand: ast.expr, expected: bool, entry_point: str) -> ValueTest | N
 
 def _is_call(expression: ast.expr, entry_point: str) -> bool:
     """Whether it calls the function, compares nothing that came from it, and needs no forgotten import."""
+    given = _given_names(expression, entry_point)
     compared = (n for n in ast.walk(expression) if isinstance(n, COMPARING) or is_negation(n))
-    if any(calls(node, entry_point) for node in compared):
+    if any(calls(node, entry_point) or not given.isdisjoint(names(node)) for node in compared):
         return False
     return calls(expression, entry_point) and not set(_modules_used(expression))
+
+
+def _given_names(expression: ast.expr, entry_point: str) -> set[str]:
+    """The names that comprehensions and lambdas give to what the function returned, or to parts of it."""
+    given: set[str] = set()
+    for node in ast.walk(expression):
+        match node:
+            case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
+                for part in node.generators:
+                    if calls(part.iter, entry_point) or not given.isdisjoint(names(part.iter)):
+                        given |= set(names(part.target))
+            case ast.Call(func=function, args=args) if any(calls(arg, entry_point) for arg in args):
+                lambdas = [part for part in (function, *args) if isinstance(part, ast.Lambda)]
+                given |= {n.arg for part in lambdas for n in ast.walk(part.args) if isinstance(n, ast.arg)}
+    return given
 
 
 def _yields_object(expression: ast.expr) -> bool:

@@ -5,9 +5,10 @@ import builtins
 import symtable
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from importlib import import_module
 
 from pipeline.extraction.syntax import parsed, unwarned
 
@@ -33,7 +34,19 @@ FORGOTTEN = {
     ),
     **dict.fromkeys(("ceil", "comb", "factorial", "floor", "gcd", "inf", "isqrt", "sqrt"), "math"),
     "dataclass": "dataclasses",
+    "deepcopy": "copy",
+    "Decimal": "decimal",
+    "Fraction": "fractions",
 }
+
+# What `from math import *` binds can be told: importing these does nothing but define.
+STARRED = frozenset(
+    {
+        *("bisect", "cmath", "collections", "copy", "datetime", "decimal", "fractions", "functools", "heapq"),
+        *("itertools", "math", "operator", "random", "re", "statistics", "string", "typing"),
+    }
+)
+STAR = "*"  # stands for the names that another module binds so
 
 
 @dataclass(frozen=True)
@@ -73,6 +86,8 @@ def bound(statement: ast.stmt) -> set[str]:
     """The names a statement binds in the scope it stands in."""
     if isinstance(statement, SCOPES):
         return {statement.name}
+    if isinstance(statement, ast.ImportFrom) and statement.names[0].name == STAR:
+        return set(_public(statement.module)) if statement.module in STARRED else {STAR}
     if isinstance(statement, IMPORTS):
         return {(alias.asname or alias.name).partition(".")[0] for alias in statement.names}
     names: set[str] = set()
@@ -111,7 +126,8 @@ def needed(
         grown = False
         for definition in module:
             statement = definition.statement
-            if id(definition) in kept or entry_point in definition.binds:
+            starred = isinstance(statement, ast.ImportFrom) and statement.names[0].name == STAR
+            if id(definition) in kept or (entry_point in definition.binds and not starred):
                 continue
             objects = wanted - imported | {entry_point}
             if not (
@@ -129,22 +145,23 @@ def needed(
 
 def unresolved(kept: Sequence[Definition]) -> set[str]:
     """Names that the kept definitions look up and neither they nor Python define."""
-    if any(_imports_everything(definition.statement) for definition in kept):
-        return set()
     defined = {name for definition in kept for name in definition.binds}
+    if STAR in defined:
+        return set()
     return {name for definition in kept for name in definition.reads} - defined - BUILTINS
+
+
+def used_as_modules(kept: Iterable[Definition]) -> set[str]:
+    """Names of the standard library's modules of which an attribute is read."""
+    nodes = (node for definition in kept for node in ast.walk(definition.statement))
+    owners = (node.value for node in nodes if isinstance(node, ast.Attribute))
+    return {owner.id for owner in owners if isinstance(owner, ast.Name)} & sys.stdlib_module_names
 
 
 def forgotten_imports(kept: Sequence[Definition]) -> list[str]:
     """Import statements of the standard library that the kept definitions lack, sorted."""
     missing = unresolved(kept)
-    attributes = {
-        node.value.id
-        for definition in kept
-        for node in ast.walk(definition.statement)
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
-    }
-    modules = missing & attributes & sys.stdlib_module_names
+    modules = missing & used_as_modules(kept)
     names = {name: FORGOTTEN[name] for name in missing - modules if name in FORGOTTEN}
     by_module = {
         module: sorted(n for n in names if names[n] == module) for module in sorted(set(names.values()))
@@ -176,9 +193,9 @@ def _needs(
     reached: Mapping[str, set[str]],
 ) -> bool:
     statement, reads = definition.statement, definition.reads
-    if _is_setting(statement) or _imports_everything(statement):
-        return True
     names = definition.binds
+    if _is_setting(statement) or STAR in names:
+        return True
     if isinstance(statement, ast.Assert) or _is_main_guard(statement):
         return False
     if names & wanted or isinstance(statement, (*SCOPES, *IMPORTS)):
@@ -258,8 +275,10 @@ def _is_setting(statement: ast.stmt) -> bool:
     return False
 
 
-def _imports_everything(statement: ast.stmt) -> bool:
-    return isinstance(statement, ast.ImportFrom) and statement.names[0].name == "*"
+@cache
+def _public(module: str) -> frozenset[str]:
+    found = import_module(module)
+    return frozenset(getattr(found, "__all__", [name for name in vars(found) if name[0] != "_"]))
 
 
 def _is_main_guard(statement: ast.stmt) -> bool:

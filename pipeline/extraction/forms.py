@@ -22,6 +22,9 @@ JSON_CONSTANTS = {
 
 def conjuncts(statement: ast.stmt) -> Iterator[ast.stmt]:
     """`assert a and b` as two asserts, without messages; a bare comparison as an assert."""
+    if any(isinstance(node, ast.NamedExpr) for node in ast.walk(statement)):
+        yield statement
+        return
     match statement:
         case ast.Assert(test=ast.BoolOp(op=ast.And(), values=values)):
             for value in values:
@@ -71,8 +74,9 @@ def parametrized(function: ast.FunctionDef, given: Given) -> list[list[ast.stmt]
     bodies: list[list[ast.stmt]] | None = None
     for decorator in function.decorator_list:
         match decorator:
-            case ast.Call(func=ast.Attribute(attr="parametrize"), args=[names, table, *_]):
-                target, rows = _targets(names), _rows(table, given)
+            case ast.Call(func=ast.Attribute(attr="parametrize")) if asked := _asked(decorator):
+                (names, table), rows = asked, _rows(asked[1], given)
+                target = _targets(names)
                 if target is None or rows == [] or (rows is None and _makes_param(table, given)):
                     return None
                 unfilled = bodies or [function.body]
@@ -130,15 +134,21 @@ def _rows(table: ast.expr, given: Given) -> list[ast.expr] | None:
             return None if value is None else _rows(value, given)
         case ast.Dict(keys=keys):
             return [key for key in keys if key is not None] if all(keys) else None
-        case ast.Call(func=ast.Name(id="enumerate"), args=[inner], keywords=[]):
-            rows = _rows(inner, given)
-            return rows and [_tuple(ast.Constant(number), row) for number, row in enumerate(rows)]
+        case ast.Call(func=ast.Name(id="enumerate"), args=[inner, *start], keywords=keywords):
+            return _numbered(_rows(inner, given), [*start, *(keyword.value for keyword in keywords)])
         case ast.Call(func=ast.Name(id="zip"), args=[*columns], keywords=[]):
             listed = [_rows(column, given) for column in columns]
             return [_tuple(*row) for row in zip(*filter(None, listed), strict=False)] if all(listed) else None
         case ast.Call(func=ast.Attribute(value=inner, attr="items"), args=[]):
             return elements_of(given.get(inner.id) if isinstance(inner, ast.Name) else inner)
     return elements_of(table)
+
+
+def _numbered(rows: list[ast.expr] | None, start: list[ast.expr]) -> list[ast.expr] | None:
+    match start or [ast.Constant(0)]:
+        case [ast.Constant(value=int(first))] if rows:
+            return [_tuple(ast.Constant(number), row) for number, row in enumerate(rows, first)]
+    return None
 
 
 def _makes_param(table: ast.expr, given: Given) -> bool:
@@ -162,16 +172,29 @@ def _tuple(*elements: ast.expr) -> ast.expr:
     return ast.Tuple(list(elements), ast.Load())
 
 
+def _asked(decorator: ast.Call) -> tuple[ast.expr, ast.expr] | None:
+    """The names and the table of pytest.mark.parametrize."""
+    given = dict(zip(("argnames", "argvalues"), decorator.args, strict=False)) | keywords_of(decorator)
+    return (given["argnames"], given["argvalues"]) if given.keys() >= {"argnames", "argvalues"} else None
+
+
+def keywords_of(call: ast.Call) -> dict[str, ast.expr]:
+    """What the call passes by name."""
+    return {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
+
+
 def _targets(names: ast.expr) -> ast.expr | None:
+    """What each row is unpacked into: one name of a text, and not of a list, takes it as it is."""
     match names:
         case ast.Constant(value=str(text)):
-            listed = [name.strip() for name in text.split(",")]
+            listed = [name.strip() for name in text.split(",") if name.strip()]
         case ast.List(elts=elements) | ast.Tuple(elts=elements):
             listed = [str(element.value) for element in elements if isinstance(element, ast.Constant)]
         case _:
             return None
     stored: list[ast.expr] = [ast.Name(name, ast.Store()) for name in listed]
-    return stored[0] if len(stored) == 1 else ast.Tuple(stored, ast.Store())
+    alone = len(stored) == 1 and isinstance(names, ast.Constant)
+    return stored[0] if alone else ast.Tuple(stored, ast.Store())
 
 
 def _filled_by_each(

@@ -1,12 +1,10 @@
-"""Names of a test, replaced by what they stand for: a row's values, `self.x` by x, `Solution().f` by f."""
+"""Names of a test, replaced by what they stand for: a row's values, `Solution().f` by f."""
 
 import ast
 import sys
 from collections.abc import Mapping
 from typing import cast
 
-OWNERS = ("self", "cls")
-BINDING = ("staticmethod", "classmethod")
 LIBRARIES = sys.stdlib_module_names | {"np", "numpy", "pd", "scipy"}
 METHODS_OF_DATA = frozenset(
     name for kind in (str, bytes, int, float, list, tuple, dict, set) for name in dir(kind)
@@ -19,14 +17,6 @@ def substituted(statement: ast.stmt, values: Mapping[str, ast.expr]) -> ast.stmt
     `f(*(1, 2))` then reads `f(1, 2)`, and `{"input": 1}["input"]` reads `1`.
     """
     return cast(ast.stmt, _Substituted(values).visit(statement))
-
-
-def without_self(function: ast.FunctionDef) -> ast.FunctionDef:
-    """A test class's method as a function, with `self.x` as plain `x`."""
-    plain = cast(ast.FunctionDef, _WithoutSelf().visit(function))
-    plain.args.args = [argument for argument in plain.args.args if argument.arg not in OWNERS]
-    plain.decorator_list = [d for d in plain.decorator_list if ast.unparse(d) not in BINDING]
-    return plain
 
 
 def without_solution(statement: ast.stmt, entry_point: str) -> ast.stmt:
@@ -72,13 +62,6 @@ class _Substituted(ast.NodeTransformer):
                 if isinstance(known, ast.Constant) and isinstance(key, str) and known.value == key:
                     return value
         return node
-
-
-class _WithoutSelf(ast.NodeTransformer):
-    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
-        self.generic_visit(node)
-        is_self = isinstance(node.value, ast.Name) and node.value.id in OWNERS
-        return ast.Name(node.attr, node.ctx) if is_self else node
 
 
 class _WithoutSolution(ast.NodeTransformer):

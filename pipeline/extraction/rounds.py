@@ -9,6 +9,7 @@ ASSIGNING = (ast.Assign, ast.AnnAssign)
 # Methods that leave their object as it was.
 READING = frozenset(name for kind in (str, int, float, tuple, frozenset) for name in dir(kind)) | {
     *("keys", "values", "items", "get", "copy", "most_common", "isoformat", "strftime", "total_seconds"),
+    *("group", "groups", "groupdict", "span"),
 }
 # What stands in these runs repeatedly: a new value each time is not one value that is used again.
 REPEATING = (*OWN_SCOPES, ast.For, ast.While, ast.FunctionDef)
@@ -34,16 +35,20 @@ def leaves_something(body: Sequence[ast.stmt], given: set[str]) -> bool:
     return any(name not in ours for statement in body for name in changed(statement))
 
 
-def moves_on(test: ast.stmt, made: set[str]) -> bool:
-    """Whether the test leaves something of the names, such as a generator, in another state than before."""
+def moves_on(test: ast.stmt, made: set[str], changeable: set[str]) -> bool:
+    """Whether the test leaves something, such as a generator, in another state than before.
+
+    made: names that may give something else each time they are called.
+    changeable: those of what can be changed.
+    """
     for node in ast.walk(test):
         match node:
-            case ast.Call(func=ast.Name(id="next"), args=[ast.Name(id=name), *_]) if name in made:
+            case ast.Call(func=ast.Name(id="next"), args=[ast.Name(id=name), *_]) if name in changeable:
                 return True
             case ast.Call(func=ast.Name(id=name)) if name in made:
                 return True
-            case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=method)) if name in made:
-                if method not in READING:
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=method)) if name in changeable:
+                if method not in READING and not method.startswith("assert"):
                     return True
     return False
 

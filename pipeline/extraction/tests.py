@@ -3,7 +3,8 @@
     asserts                one a test; `assert a and b` is two, several on a line are several
     test functions         one test an assert, with the assignments it needs before it
     checkers               `def check(x, y): assert f(x) == y`, one test a call of it
-    unittest classes       methods without `self`, setUp before each, subTest, assertRaises, assertAlmostEqual
+    unittest classes       methods without `self`, setUp before each, subTest, assertRaises
+    fixtures               what they give, before the tests that ask for it
     tables                 lists of (input, expected), with or without a loop, JSON, pytest's parametrize
     doctests               `>>> f(x)` and the value below it
     prose, bullets, lists  of asserts, as strings or in backticks
@@ -13,32 +14,23 @@ is not asked here: pipeline.assertions does.
 """
 
 import ast
-import doctest
 import re
-import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import cache
 
 from pipeline.extraction.blocks import after_thinking, blocks, opens_fence
 from pipeline.extraction.definitions import (
-    BUILTINS,
     FORGOTTEN,
     FUNCTIONS,
     IMPORTS,
     bound,
     unresolved,
     used,
+    used_as_modules,
 )
-from pipeline.extraction.dependence import (
-    UNUSED,
-    Context,
-    Facts,
-    asserts,
-    is_called,
-    needed,
-    shows,
-)
+from pipeline.extraction.dependence import Context, needed
+from pipeline.extraction.facts import Facts, asserts, is_called, shows
 from pipeline.extraction.forms import (
     conjuncts,
     defaulted,
@@ -49,9 +41,16 @@ from pipeline.extraction.forms import (
     written_tests,
 )
 from pipeline.extraction.repairs import signature, starter_definitions
-from pipeline.extraction.replacing import substituted, without_self, without_solution
-from pipeline.extraction.rounds import ASSIGNING, moves_on
-from pipeline.extraction.runners import is_subtest, plain_statement
+from pipeline.extraction.replacing import substituted, without_solution
+from pipeline.extraction.rounds import ASSIGNING
+from pipeline.extraction.runners import (
+    DEFINITIONS,
+    needs_runner,
+    plain_statement,
+    subtest,
+)
+from pipeline.extraction.sessions import examples
+from pipeline.extraction.suites import is_fixture, suite, with_fixtures
 from pipeline.extraction.syntax import Piece, parsed, pieces
 from pipeline.tasks import Task
 
@@ -62,12 +61,21 @@ NO_TEST = "no_test"  # nothing in it looks like a test
 DOES_NOT_PARSE = "does_not_parse"  # an assert that is not Python, or was cut off
 NEEDS_FIXTURE = "needs_fixture"  # a test function with parameters that nothing here fills
 UNDEFINED_NAME = "undefined_name"  # it reads a name that nothing defines, so that no solution can pass it
-LOSSES = (EMPTY, UNFINISHED_THINKING, NO_TEST, DOES_NOT_PARSE, NEEDS_FIXTURE, UNDEFINED_NAME)
+TOO_MANY_BEFORE = "too_many_before"  # more tests before it than MAX_BEFORE use what it uses
+LOSSES = (
+    *(EMPTY, UNFINISHED_THINKING, NO_TEST),
+    *(DOES_NOT_PARSE, NEEDS_FIXTURE, UNDEFINED_NAME, TOO_MANY_BEFORE),
+)
 
-PREPARING = ("setUp", "setup_method", "setUpClass")
+# Of the tests before one, those about its objects are run in it: a model that repeats itself must not make
+# that quadratic.
+MAX_BEFORE = 20
+
 TABLE_NAME = re.compile(r"test|case|example|assert|check", re.IGNORECASE)
 # Counts the statements beside one that read each name: few bodies of statements need to be asked.
 Readers = Callable[[], Counter[str]]
+# A return type of what may be read only once.
+LAZY = re.compile(r"Iter|Generator")
 ASSERT = re.compile(r"\bassert\b(?=[\s(])")
 
 
@@ -100,22 +108,24 @@ class _Reader:
         declared = signature(task)
         self.entry_point = task.entry_point
         self.parameters = [argument.arg for argument in declared.args.args] if declared else ["it"]
+        returned = declared.returns if declared else None
+        self.lazy = bool(returned and LAZY.search(ast.unparse(returned)))
         starter = starter_definitions(task)
         imports = [d for d in starter if isinstance(d.statement, IMPORTS)]
         self.imports = {name: d.code for d in imports for name in d.binds}
         # Solutions have what the starter code defines, but only the imports that they need.
         given = {name for definition in starter for name in definition.binds} - self.imports.keys()
-        self.given = given | {task.entry_point} | sys.stdlib_module_names
+        self.given = given | {task.entry_point}
+        self.context = Context(task.entry_point, self.lazy)
         self.tests: list[str] = []
         self.losses: Counter[str] = Counter()
 
     def read(self, text: str, *, fenced: bool) -> None:
-        """Take the tests of one block."""
-        context = Context(self.entry_point)
+        """Take the tests of one block, which may use what blocks before it define."""
         before = len(self.tests)
         for part in pieces(text, fenced=fenced):
             if isinstance(part, Piece):
-                self._statements(part.body, context)
+                self._statements(part.body, self.context)
             elif ASSERT.search(part):
                 self._loose_line(part)
         if len(self.tests) == before:
@@ -135,8 +145,8 @@ class _Reader:
                     self._function(statement, context, readers)
                 case ast.ClassDef():
                     self._class(statement, context)
-                case ast.If(body=inner) | ast.With(body=inner) if _is_transparent(statement):
-                    self._statements(inner, context)
+                case ast.If() | ast.With() if inside := _transparent(statement):
+                    self._statements(inside, context)
                 case ast.For():
                     self._loop(statement, context)
                 case ast.Import(names=[_, _, *_] as names):  # one may be pytest, which the sandbox lacks
@@ -150,34 +160,33 @@ class _Reader:
                     self._table(table)
                 case _ if asserts(statement) or _is_check(statement, context):
                     for single in conjuncts(statement):
-                        test = self._take(context, single)
-                        context.extend(self._left_by(test, context))
-                case _ if not shows(statement) and self.entry_point not in bound(statement):
+                        self._take(context, single)
+                        context.leave(single)
+                case _ if shows(statement):
+                    context.leave(statement)
+                case _ if not needs_runner(statement) and self.entry_point not in bound(statement):
                     context.append(statement)
-
-    def _left_by(self, test: Facts, context: Context) -> list[ast.stmt]:
-        """What stands for a test, once it is taken, in the context of later ones."""
-        if moves_on(test.statement, context.made):
-            return [test.statement]
-        if not isinstance(test.statement, ast.Assert | ast.Expr):  # such as a `try`: its calls may raise
-            return []
-        own = BUILTINS | {self.entry_point}
-        handed = [c for c in test.handing if used(c) - own <= context.bound and used(c) & context.given]
-        return [ast.Assign([ast.Name(UNUSED, ast.Store())], call) for call in handed]
 
     def _plain(self, written: ast.stmt, context: Context) -> ast.stmt:
         """The statement in plain Python, unless its parts are read one by one."""
         statement = without_solution(written, self.entry_point)
-        by_parts = isinstance(statement, ast.FunctionDef | ast.ClassDef | ast.For) or is_subtest(statement)
-        return statement if by_parts else plain_statement(statement, context.values)
+        if aliases := context.aliases - bound(statement):
+            entry = ast.Name(self.entry_point, ast.Load())
+            statement = substituted(statement, dict.fromkeys(aliases, entry))
+        by_parts = isinstance(statement, ast.FunctionDef | ast.ClassDef | ast.For) or subtest(statement)
+        return statement if by_parts else plain_statement(statement, context.caught)
 
     def _function(self, function: ast.FunctionDef, context: Context, readers: Readers) -> None:
         """Take a function's tests; readers: of each name, how many statements where it stands read it."""
-        names = [node.arg for node in ast.walk(function.args) if isinstance(node, ast.arg)]
         if function.name == self.entry_point or is_set_aside(function.decorator_list):
             return
+        if is_fixture(function):
+            context.fixtures[function.name] = function
+            return
+        function = with_fixtures(function, context.fixtures)
+        names = [node.arg for node in ast.walk(function.args) if isinstance(node, ast.arg)]
         if not asserts(function) and not _uses_checker(function, context):
-            context.append(plain_statement(function, context.values))
+            context.append(plain_statement(function, context.caught))
         elif cases := parametrized(function, context.values):
             for case in cases:
                 self._statements(case, context.copy())
@@ -187,27 +196,25 @@ class _Reader:
             entry = {names[0]: ast.Name(self.entry_point, ast.Load())}
             self._statements([substituted(statement, entry) for statement in function.body], context.copy())
         elif readers()[function.name] > (function.name in used(function)):
-            context.append(plain_statement(function, context.values))
+            context.append(plain_statement(function, context.caught))
         elif body := defaulted(function):
             self._statements(body, context.copy())
         else:
             self.losses[NEEDS_FIXTURE] += 1
 
     def _class(self, cls: ast.ClassDef, context: Context) -> None:
+        context.classes[cls.name] = cls
         if not asserts(cls):
             if not any(isinstance(s, FUNCTIONS) and s.name == self.entry_point for s in cls.body):
                 context.append(cls)
             return
-        methods = [without_self(s) for s in cls.body if isinstance(s, ast.FunctionDef)]
-        constants = [s for s in cls.body if isinstance(s, ast.Assign | ast.AnnAssign)]
-        prepared = [s for m in methods if m.name in PREPARING for s in m.body]
-        tests = [m for m in methods if m.name.startswith("test") or (asserts(m) and not m.args.args)]
-        others = [m for m in methods if m not in tests and m.name not in (*PREPARING, self.entry_point)]
-        helpers = [plain_statement(m, context.values) for m in others]
+        read = suite(cls, context.classes)
         before = context.copy()
-        before.extend([*constants, *helpers, *prepared])
-        for method in tests:
-            method.decorator_list += cls.decorator_list
+        before.fixtures.update(read.fixtures)
+        for statement in read.prepared:
+            if self.entry_point not in bound(statement):  # as in `self.f = Solution().f`
+                before.append(plain_statement(statement, context.caught))
+        for method in read.tests:
             if asserts(method) or _uses_checker(method, before):
                 self._function(method, before, Counter)
 
@@ -217,15 +224,19 @@ class _Reader:
             return
         bodies = repeated(loop, context.values)
         if bodies is None:
-            self._take(context, plain_statement(loop, context.values))
+            test = plain_statement(loop, context.caught)
+            self._take(context, test)
+            context.leave(test)
         for body in bodies or []:
-            self._statements(body, context.copy())
+            self._statements(body, context)
+        if bodies and not context.facts_of(loop).hands.isdisjoint(context.values):
+            context.leave(plain_statement(loop, context.caught))  # its rows are no longer what they were
 
     def _table(self, table: ast.expr) -> None:
         for text in written_tests(table):
             self._loose_line(text)
         for test in table_tests(table, self.entry_point, self.parameters):
-            self._take(Context(self.entry_point), test)
+            self._take(Context(self.entry_point, self.lazy), test)
 
     def _loose_line(self, line: str) -> None:
         """Take the asserts of a line that is not Python as a whole: a bullet, a quotation, a cut-off list."""
@@ -237,69 +248,51 @@ class _Reader:
             if tree is None:
                 self.losses[DOES_NOT_PARSE] += 1
             else:
-                self._statements(tree.body, Context(self.entry_point))
+                self._statements(tree.body, Context(self.entry_point, self.lazy))
 
     def _session(self, text: str) -> None:
         """Take the examples of interpreter sessions."""
-        try:
-            examples = doctest.DocTestParser().get_examples(text)
-        except ValueError:
-            self.losses[DOES_NOT_PARSE] += 1
-            return
-        context = Context(self.entry_point)
-        for example in examples:
-            tree = parsed(_meant(example))
-            if isinstance(tree, ast.Module):
-                self._statements(tree.body, context)
-            elif example.want.strip():
+        context = Context(self.entry_point, self.lazy)
+        for body in examples(text):
+            if body is None:
                 self.losses[DOES_NOT_PARSE] += 1
+            self._statements([ast.fix_missing_locations(s) for s in body or []], context)
 
-    def _take(self, context: Context, statement: ast.stmt) -> Facts:
+    def _take(self, context: Context, statement: ast.stmt) -> None:
         """Add the test that the statement makes, with what it needs of the context, or count its loss."""
-        test = Facts(statement, self.entry_point)
+        test = context.facts_of(statement)
         whole = [*needed(context, test), test]
+        if sum(facts.left for facts in whole) > MAX_BEFORE:
+            self.losses[TOO_MANY_BEFORE] += 1
+            return
         try:
             text = "".join(facts.code for facts in whole).lstrip("\n")
         except (RecursionError, ValueError):
             self.losses[DOES_NOT_PARSE] += 1
-            return test
+            return
         missing = self._missing(whole)
+        helpers = [DEFINITIONS[name] for name in DEFINITIONS if name in missing]
+        missing -= DEFINITIONS.keys()
         if missing <= FORGOTTEN.keys() | self.imports.keys():
             imports = [self.imports.get(n) or f"from {FORGOTTEN[n]} import {n}" for n in sorted(missing)]
-            self.tests.append("\n".join([*dict.fromkeys(imports), text]))
+            self.tests.append("\n".join([*dict.fromkeys(imports), *helpers, text]))
         else:
             self.losses[UNDEFINED_NAME] += 1
-        return test
 
     def _missing(self, test: Sequence[Facts]) -> set[str]:
         """The names that a test of the entry point reads and nothing defines, unittest's methods aside."""
         read = [facts.definition for facts in test if facts.definition]
         if len(read) < len(test) or not any(self.entry_point in facts.uses for facts in test):
             return set()  # pipeline.assertions says why that is no test
-        return {name for name in unresolved(read) - self.given if not name.startswith("assert")}
+        missing = unresolved(read) - self.given - used_as_modules(read)
+        return {name for name in missing if not name.startswith("assert")}
 
 
-def _meant(example: doctest.Example) -> str:
-    """The code of a session's example: a test where something is shown below it."""
-    source, want = example.source.strip(), example.want.strip()
-    tree = parsed(source)
-    match tree.body if want and isinstance(tree, ast.Module) else []:
-        case [ast.Expr(value=shown)] if example.exc_msg:
-            kind = example.exc_msg.partition(":")[0].strip()
-            call = ast.unparse(shown)
-            return (
-                f"try:\n    {call}\nexcept {kind}:\n    pass\nelse:\n    raise AssertionError('no exception')"
-            )
-        case [ast.Expr(value=ast.Call(func=ast.Name(id="print"), args=[shown], keywords=[]))]:
-            return f"assert str({ast.unparse(shown)}) == {want!r}"
-        case [ast.Expr(value=shown)]:
-            return f"assert ({ast.unparse(shown)}) == ({want})"
-    return f"assert ({source}) == ({want})" if want else source
-
-
-def _is_transparent(statement: ast.stmt) -> bool:
-    """Whether it is `if __name__ == "__main__":` or unittest's `with self.subTest(...):`."""
-    return is_subtest(statement) or (isinstance(statement, ast.If) and "__name__" in used(statement.test))
+def _transparent(statement: ast.If | ast.With) -> list[ast.stmt] | None:
+    """What stands in `if __name__ == "__main__":` or in unittest's `with self.subTest(...):`."""
+    if isinstance(statement, ast.With):
+        return subtest(statement)
+    return statement.body if "__name__" in used(statement.test) else None
 
 
 def _is_check(statement: ast.stmt, context: Context) -> bool:

@@ -11,8 +11,7 @@ import numpy as np
 
 from pipeline.assertions import CodeTest, ValueTest, parse_test
 from pipeline.execution import GivenTest, Trial
-from pipeline.extraction.dependence import Context
-from pipeline.extraction.runners import plain_statement
+from pipeline.extraction.runners import plain_body
 from pipeline.extraction.syntax import parsed
 from pipeline.identity import content_id
 from pipeline.outcomes import Judged
@@ -81,9 +80,6 @@ def _plain(code: str) -> str:
     if not isinstance(tree, ast.Module):
         return code
     try:
-        context = Context(entry_point="")
-        context.extend(tree.body)
-        body = [plain_statement(statement, context.values) for statement in tree.body]
-        return ast.unparse(ast.fix_missing_locations(ast.Module(body, [])))
+        return ast.unparse(ast.fix_missing_locations(ast.Module(plain_body(tree.body), [])))
     except (RecursionError, ValueError):
         return code

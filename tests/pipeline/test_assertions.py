@@ -1,7 +1,10 @@
 """parse_test: what a test's text runs and compares, and what tells nothing."""
 
 import ast
+import math
 import sys
+import unittest
+from decimal import Decimal
 
 import pytest
 from hypothesis import example, given
@@ -56,7 +59,6 @@ VALUE_TESTS = {
     "self.assertIsNone(f(1))": ("f(1)", "None"),
     "self.assertIsInstance(f(1), int)": ("bool(isinstance(f(1), int))", "True"),
     "self.assertSequenceEqual(f(1), [2])": ("list(f(1))", "list([2])"),
-    "self.assertCountEqual(f(1), [[2], None])": ("sorted(f(1), key=repr)", "sorted([[2], None], key=repr)"),
     "assert list(f({}).keys()) == ['a']": ("list(f({}).keys())", "['a']"),
     "assert type(f(1)).__name__ == 'int'": ("type(f(1)).__name__", "'int'"),
     "def test_one():\n    assert f(1) == 2": ("f(1)", "2"),
@@ -77,6 +79,9 @@ CODE_TESTS = {
     "a comparison beside the solution": "assert (f(1) == 2) == True",
     "a denied comparison": "assert not f(1) == 2",
     "a comparison inside a wrapper": "assert all((f(i) == i for i in range(3)))",
+    "a comparison of each part": "assert all((x == 1 for x in f(3)))",
+    "a comparison of parts of parts": "assert [x for row in f(3) for x in row if x > 0] == [1]",
+    "a comparison in a lambda": "assert list(map(lambda x: x > 0, f(3))) == [True]",
     "a name that is used twice": "x = [2, 1]\nassert f(x) == sorted(x)",
     "a name in a comprehension": "x = f(1)\nassert [x for _ in range(3)] == [2, 2, 2]",
     "a name bound on the way": "assert f((x := 1)) == x",
@@ -203,6 +208,71 @@ def test_unittests_methods_of_regular_expressions_are_searches():
     code = "self.assertRegex(f(1), '^a')\nself.assertNotRegex(f(1), 'b')"
     told = "import re\nassert re.search('^a', f(1))\nassert not re.search('b', f(1))"
     assert parse_test(code, "f") == CodeTest(told)
+
+
+LISTS = [
+    [1],
+    [True],
+    [1.0],
+    [],
+    [1, 1],
+    [2, 1],
+    [1, 2],
+    [[1], None],
+    [None, [1.0]],
+    [{1, 2}, {2, 1}],
+    "ab",
+    "ba",
+]
+
+
+@pytest.mark.parametrize("wanted", LISTS, ids=repr)
+def test_unittests_assert_of_equal_counts_is_that_of_unittest(wanted):
+    parsed = parse_test(f"self.assertCountEqual(f(1), {wanted!r}, 'not the same')", "f")
+    assert isinstance(parsed, CodeTest)
+    for answer in (*LISTS, 3):
+        whole = _passes(
+            lambda n: unittest.TestCase().assertCountEqual(n["answer"], wanted), {"answer": answer}
+        )
+        assert _passes(lambda n: exec(parsed.code, n), {"f": lambda _, it=answer: it}) == whole, answer
+
+
+NEAR = [
+    *("f(1), 0.5", "0.5, f(1)", "f(1), 0.5, 1", "f(1), 0.5, places=0", "f(1), 0.5, None, 'a message', 0.1"),
+    *(
+        "f(1), 0.5, msg='far', delta=1",
+        "first=f(1), second=2",
+        "f(1), float('inf')",
+        "f(1), 'a'",
+        "f(1), None",
+    ),
+    "f(1), float('nan')",
+]
+
+
+@pytest.mark.parametrize("arguments", NEAR)
+@pytest.mark.parametrize("method", ["assertAlmostEqual", "assertNotAlmostEqual", "assertAlmostEquals"])
+def test_unittests_asserts_of_near_numbers_are_those_of_unittest(method, arguments):
+    parsed = parse_test(f"self.{method}({arguments})", "f")
+    assert isinstance(parsed, CodeTest)
+    name = method.replace("Equals", "Equal")  # Python 3.12 no longer has the other
+    for answer in (
+        0.5,
+        0.5 + 5e-8,
+        0.55,
+        0.6,
+        1,
+        1.5,
+        math.inf,
+        -math.inf,
+        math.nan,
+        None,
+        "a",
+        Decimal("0.5"),
+    ):
+        case = {"f": lambda _, it=answer: it, "self": unittest.TestCase()}
+        whole = _passes(lambda n: exec(f"self.{name}({arguments})", n), dict(case))
+        assert _passes(lambda n: exec(parsed.code, n), case) == whole, answer
 
 
 def test_unittests_methods_are_asserts_wherever_they_stand():

@@ -1,6 +1,9 @@
+import math
 import sys
 from collections import Counter
 from dataclasses import replace
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -8,6 +11,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.assertions import parse_test
 from pipeline.engines.types import Sampling
 from pipeline.extraction import solutions, tests
 from pipeline.extraction.solutions import Extracted, Loss, extract_solution
@@ -73,10 +77,75 @@ def test_a_completion_gives_the_expected_tests_and_losses(case):
     assert losses == Counter(case.get("losses", {}))
 
 
+APPROX = [
+    *(
+        "f(1) == approx(1.5)",
+        "approx(1.5, abs=0.1) == f(1)",
+        "f(1) == approx(1.5, 0.1)",
+        "f(1) != approx(1.5)",
+    ),
+    *(
+        "f(1) == approx(1.5, rel=1e-3, abs=1)",
+        "f(1) == pytest.approx(2 - 1 / 2)",
+        "f(1) == approx(x, None, 0.1)",
+    ),
+    *("f(1) == approx(math.inf)", "f(1) == approx(-float('inf'), rel=1)", "f(1) == approx(float('nan'))"),
+    *("f(1) == approx(float('nan'), nan_ok=True)", "f(1) == approx(True)", "f(1) == approx('a')"),
+    *("f(1) == approx([1.5, 2])", "f(1) == approx((1.5, 2), abs=0.1)", "f(1) == approx(ys)"),
+    *(
+        "f(1) == [approx(1.5), 2]",
+        "f(1) == approx([v / 2 for v in (3, 4)])",
+        "f(1) == approx([1.5, float('inf')])",
+    ),
+    *("f(1) == approx({'a': 1.5})", "f(1) == {'a': approx(1.5)}", "f(1) == approx({'a': None})"),
+    *("f(1) in [approx(1.5), approx(2)]", "1 < f(1) == approx(1.5)", "f(1) == approx(Decimal('1.5'))"),
+]
+ANSWERS = [
+    *(1.5, 1.5 + 1e-6, 1.5 - 1e-3, 1.55, 2, True, None, "a", math.inf, -math.inf, math.nan, 1.5 + 0j),
+    *(
+        [1.5, 2],
+        [1.5 + 1e-7, 2.0],
+        (1.55, 2),
+        [1.5],
+        [1.5, 2, 3],
+        [1.5, math.inf],
+        [2, 1.5],
+        iter([1.5, 2]),
+        [],
+    ),
+    *({"a": 1.5}, {"a": 1.5 + 1e-7}, {"a": 1}, {"b": 1.5}, {"a": None}, {}, Decimal("1.5"), Fraction(3, 2)),
+]
+
+
+@pytest.mark.parametrize("condition", APPROX)
+def test_approx_is_that_of_pytest(condition):
+    before = "import math\nimport pytest\nfrom decimal import Decimal\nfrom pytest import approx\n"
+    before += "x = 1.5\nys = [x, 2]\n"
+    (found,), losses = extract_tests(
+        replace(TASKS["root"], entry_point="f"), "", f"{before}assert {condition}"
+    )
+    assert not losses
+    assert "pytest" not in found
+    for answer in ANSWERS:
+        case = {"f": lambda _, it=answer: it}
+        assert passes(parse_test(found, "f").code, case) == passes(f"{before}assert {condition}", case), (
+            answer
+        )
+
+
+def passes(code: str, namespace: dict) -> bool:
+    try:
+        exec(code, dict(namespace))
+    except Exception:
+        return False
+    return True
+
+
 def test_the_cases_show_every_loss_and_every_mend():
     assert {case["loss"] for case in SOLUTIONS if "loss" in case} == set(solutions.LOSSES)
     assert {mend for case in SOLUTIONS for mend in case.get("mends", ())} == set(solutions.MENDS)
-    assert {loss for case in TESTS for loss in case.get("losses", ())} == set(tests.LOSSES)
+    shown = {loss for case in TESTS for loss in case.get("losses", ())}
+    assert shown == set(tests.LOSSES) - {tests.TOO_MANY_BEFORE}
 
 
 HOSTILE = {
@@ -150,6 +219,13 @@ def test_what_is_repeated_four_times_as_often_takes_not_sixteen_times_as_long(be
         return "```python\n" + before + "".join(line.replace("{}", str(i)) for i in range(times)) + "\n```"
 
     assert calls_made(repeated(200)) < 8 * calls_made(repeated(50))
+
+
+def test_a_test_that_stands_behind_many_about_its_list_is_lost():
+    found, losses = extract_tests(TASKS["add"], "", "x = [1]\n" + "assert add(x, 1) == 2\n" * 30)
+    assert found[20] == "x = [1]\n" + "_ = add(x, 1)\n" * 20 + "assert add(x, 1) == 2"
+    assert len(found) == 21
+    assert losses == Counter({tests.TOO_MANY_BEFORE: 9})
 
 
 def test_code_behind_100_kb_of_prose_is_found():
