@@ -42,10 +42,14 @@ def run_once(
     job, program, code, wanted, _ = one
     space = namespace()
     now = arena.begin(job, program, layout.WHOLE)
+    failure: Answer | None = None
     try:
         exec(code, space)
     except BaseException as error:
-        kind, data = raised_beside_others(error, arena)
+        failure = raised_beside_others(error, arena)
+    guard.before_answers_count()  # there may be no call after which to look
+    if failure is not None:
+        kind, data = failure
         arena.put(job, program, layout.WHOLE, kind, cpu_clock() - now, data)
         return True
     if not (fixed or is_fixed(space)):

@@ -201,6 +201,18 @@ def test_no_program_changes_what_all_share(way: str, sandbox: Sandbox):
     assert met(sandbox, [changes, honest], ("f(1)",)) == [["None"], [answer]]
 
 
+@pytest.mark.parametrize(
+    ("end", "calls"), [("raise ValueError\n", ("f(1)",)), ("", ())], ids=["fails", "meets checks only"]
+)
+def test_no_program_changes_what_all_share_while_it_is_loaded(
+    end: str, calls: tuple[str, ...], sandbox: Sandbox
+):
+    changes = "import math\ntype(list[int])(lambda: math, int)()\ndef f(x):\n    return x\n" + end
+    honest = "import math\ndef f(x):\n    return hasattr(math, '__orig_class__')\n"
+    _, beside = met(sandbox, [changes, honest], calls, ("assert f(1) is False\n",))
+    assert beside == [*("False" for _ in calls), "pass"]
+
+
 def test_a_program_that_says_it_is_in_a_package_of_ours_imports_nothing_from_it(sandbox: Sandbox):
     runs_a_text = """
         __name__ = "pipeline.sandbox.inside.mine"
