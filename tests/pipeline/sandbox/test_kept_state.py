@@ -276,6 +276,18 @@ KEEPS = {
         def f():
             return copy.deepcopy(1, Memo())
     """,
+    "in the MemoryError that is left when all that Python keeps ready are in use": """
+        def f():
+            kept = []
+            for _ in range(17):
+                try:
+                    [0] * (1 << 62)
+                except MemoryError as error:
+                    kept.append(error)
+            was = kept[-1].args
+            kept[-1].with_traceback(None).args = (1,)
+            return was
+    """,
     "in the memory that answers come back in": """
         import gc
         def f():

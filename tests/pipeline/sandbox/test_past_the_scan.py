@@ -187,6 +187,27 @@ CHANGES_WHAT_ALL_SHARE = {
         "import math\ndef f(x):\n    return math.tau < 7\n",
         "True",
     ),
+    "by the MemoryError that is left when all that Python keeps ready are in use": (
+        """
+        def f(x):
+            kept = []
+            kept.append(kept)
+            for _ in range(17):
+                try:
+                    [x] * (1 << 62)
+                except MemoryError as error:
+                    kept.append(error)
+            kept[-1].args = ("patched",)
+        """,
+        """
+        def f(x):
+            try:
+                return [x] * (1 << 62)
+            except MemoryError as error:
+                return error.args
+        """,
+        "()",
+    ),
     "by calling a module an abstract method": (
         "import math\nfrom typing import abstractmethod\ndef f(x):\n    abstractmethod(math)\n",
         "import math\ndef f(x):\n    return hasattr(math, '__isabstractmethod__')\n",
