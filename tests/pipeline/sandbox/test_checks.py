@@ -1,5 +1,6 @@
 """What a check sees of an honest program is what it would see in a process that holds both."""
 
+import random
 from collections.abc import Iterator
 
 import pytest
@@ -203,3 +204,10 @@ def test_an_object_can_do_for_a_check_what_it_can_do_for_its_program(sandbox: Sa
         ["fail", "fail", "fail", "fail", "fail"],
     ]
     assert verdicts(sandbox, [f"{head}def f(x):\n    return {made}\n" for made in does], checks) == expected
+
+
+@pytest.mark.parametrize("head", PLACES.values(), ids=PLACES)
+def test_a_check_that_draws_at_random_draws_the_same_wherever_it_runs(sandbox: Sandbox, head: str):
+    drawn = random.Random(0).sample(range(10**6), 3)
+    check = f"import random\nassert f(random.sample(range(10**6), 3)) == {drawn}\n"
+    assert verdicts(sandbox, [f"{head}def f(x):\n    return x\n"], [check]) == [["pass"]]
