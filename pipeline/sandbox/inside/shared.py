@@ -26,6 +26,8 @@ from pipeline.sandbox.inside.uncached import forbid_ways_to_strings
 from pipeline.sandbox.inside.watch import Guard, Watch
 
 PROGRAMS_A_BATCH = 16
+# Between a check and its program here, so that the program has the recursion depth that it has alone.
+FRAMES_OF_A_CHECK = 6
 _RUN_HERE = (scan.ONCE, scan.FIXED, scan.FRESH)
 
 Wanted = list[int] | None
@@ -159,6 +161,7 @@ def _run_check(
     guard = Guard(job, program, scanned.assigned | program_scanned.assigned, watch, arena, check=index)
     now = arena.begin(job, program, index)
     limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(limit + FRAMES_OF_A_CHECK)
     if program_scanned.resets or scanned.resets:
         random.seed(0)
     space = namespace()

@@ -211,3 +211,9 @@ def test_a_check_that_draws_at_random_draws_the_same_wherever_it_runs(sandbox: S
     drawn = random.Random(0).sample(range(10**6), 3)
     check = f"import random\nassert f(random.sample(range(10**6), 3)) == {drawn}\n"
     assert verdicts(sandbox, [f"{head}def f(x):\n    return x\n"], [check]) == [["pass"]]
+
+
+@pytest.mark.parametrize("head", PLACES.values(), ids=PLACES)
+def test_a_program_may_go_as_deep_for_a_check_as_it_may_alone(sandbox: Sandbox, head: str):
+    deep = f"{head}def f(x):\n    if x:\n        return f(x - 1)\n    return 0\n"
+    assert verdicts(sandbox, [deep], ["assert f(995) == 0", "assert f(1005) == 0"]) == [["pass", "error"]]
