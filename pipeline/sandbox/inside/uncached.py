@@ -34,8 +34,10 @@ def close_ways_to_strings() -> None:
     neighbours it copies plain data only. What calls the class of what it is handed calls `type` if that is a
     class, or hands it out.
     """
-    copy.copy = _guarded(copy.copy, lambda x: not _is_datum(x))
-    copy.deepcopy = _guarded(copy.deepcopy, lambda x, *memo, **named: bool(memo or named) or not _is_data(x))
+    copy.copy = _guarded(copy.copy, lambda x=None, *_, **__: not _is_datum(x))
+    copy.deepcopy = _guarded(
+        copy.deepcopy, lambda x=None, *memo, **named: bool(memo or named) or not _is_data(x)
+    )
     collections.Counter.copy = _guarded(collections.Counter.copy, _is_of_class)  # type: ignore[method-assign]
     chain: Any = collections.ChainMap
     chain.copy = chain.__copy__ = _guarded(chain.copy, _is_of_class)

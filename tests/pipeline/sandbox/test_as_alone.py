@@ -25,7 +25,14 @@ def f(x):
     raise E
 """
     made_from_bytes = "class B(type(b'')):\n    pass\ndef f(x):\n    return [B(b'x')]\n"
-    programs = tuple(Program(code, code) for code in (untold, lies, made_from_bytes))
+    asks = """import copy
+def f(x):
+    try:
+        copy.deepcopy()
+    except TypeError as error:
+        return str(error)
+"""
+    programs = tuple(Program(code, code) for code in (untold, lies, made_from_bytes, asks))
     job = Job("job", "f", programs, (Call("call", "f(1)"),))
     [beside], [alone] = (list(sandbox.execute([job], share=share)) for share in (True, False))
     assert beside.seen == alone.seen
