@@ -95,6 +95,17 @@ def _guarded(function: Callable[..., Any], is_abused: Callable[..., bool]) -> Ca
     return guarded
 
 
+def make_what_is_lazy() -> None:
+    """Have every open module bear what it makes when it is first asked for, for a `Watch` to know it.
+
+    Source: `__getattr__` in Lib/typing.py of CPython 3.13.
+    """
+    for name in OPEN_MODULES:
+        module = sys.modules[name]
+        for attribute in getattr(module, "__all__", ()):
+            getattr(module, attribute, None)
+
+
 def note_warnings() -> None:
     """Have every open module bear the attribute that it gets when it first warns."""
     for name in OPEN_MODULES:
