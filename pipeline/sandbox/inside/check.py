@@ -71,7 +71,7 @@ class Remote:
         return self._result("truth") is True
 
 
-def _called(self: Remote, *arguments: Any, **named: Any) -> Any:
+def _called(self: Remote, /, *arguments: Any, **named: Any) -> Any:
     """The result of the call, which happens where the program is."""
     return self._result("call", list(named.items()), arguments)
 

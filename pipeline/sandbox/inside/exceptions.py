@@ -26,7 +26,7 @@ _code = SystemExit.__dict__["code"].__get__
 _arguments = BaseException.__dict__["args"].__get__
 
 
-def with_none_active(function: Callable[..., T], *arguments: Any, **named: Any) -> T:
+def with_none_active(function: Callable[..., T], /, *arguments: Any, **named: Any) -> T:
     """What the function returns; a bare `raise` in it finds no exception that the caller handles."""
     try:
         raise RuntimeError("No active exception to reraise")

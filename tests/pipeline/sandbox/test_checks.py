@@ -217,3 +217,9 @@ def test_a_check_that_draws_at_random_draws_the_same_wherever_it_runs(sandbox: S
 def test_a_program_may_go_as_deep_for_a_check_as_it_may_alone(sandbox: Sandbox, head: str):
     deep = f"{head}def f(x):\n    if x:\n        return f(x - 1)\n    return 0\n"
     assert verdicts(sandbox, [deep], ["assert f(995) == 0", "assert f(1005) == 0"]) == [["pass", "error"]]
+
+
+def test_an_argument_may_have_any_name(sandbox: Sandbox):
+    method = "def f(self, g, function):\n    return g(self=self, function=function)\n"
+    check = "assert f(self=1, g=lambda self, function: self + function, function=2) == 3"
+    assert verdicts(sandbox, [method], [check]) == [["pass"]]
