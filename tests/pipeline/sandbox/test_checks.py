@@ -223,3 +223,15 @@ def test_an_argument_may_have_any_name(sandbox: Sandbox):
     method = "def f(self, g, function):\n    return g(self=self, function=function)\n"
     check = "assert f(self=1, g=lambda self, function: self + function, function=2) == 3"
     assert verdicts(sandbox, [method], [check]) == [["pass"]]
+
+
+@pytest.mark.parametrize("head", PLACES.values(), ids=PLACES)
+def test_data_that_nobody_reads_stays_where_it_is(sandbox: Sandbox, head: str):
+    colliding = "{k * (2**61 - 1): k for k in range(100)}"
+    program = f"{head}def f(x):\n    return {colliding}\ndef g(x):\n    raise KeyError({colliding})\n"
+    checks = [
+        "assert len(f(1)) == 100",
+        f"f({colliding})",
+        "try:\n    g(1)\nexcept KeyError as error:\n    assert type(error.args[0]) is str",
+    ]
+    assert verdicts(sandbox, [program], checks) == [["pass", "fail", "pass"]]
