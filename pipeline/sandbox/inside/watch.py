@@ -67,8 +67,9 @@ class Watch:
     def last_error_is_used(self) -> bool:
         """Whether somebody was handed the last MemoryError, and has left something in it."""
         error = self._last_error
-        led_to = error.__traceback__, error.__context__, error.__cause__
-        return any(one is not None for one in led_to) or bool(error.args or vars(error))
+        if error.args or error.__dict__ or error.__traceback__ is not None:
+            return True
+        return error.__context__ is not None or error.__cause__ is not None
 
     def values(self, names: Iterable[str]) -> list[Any]:
         """Of all that have attributes of these names: what an assignment replaces."""
