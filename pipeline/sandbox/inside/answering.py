@@ -55,6 +55,8 @@ def run_once(
     if not (fixed or is_fixed(space)):
         space.clear()
         return False
+    if one.makes_types:
+        guard.look_after(space)  # a generic class gives one to what it is handed
     columns, functions, arguments = calls.ready(space, wanted)
     arguments.reverse()
     while columns:

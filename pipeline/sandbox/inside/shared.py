@@ -57,7 +57,8 @@ def run_shared(jobs: list[JobRequest], arena: Arena, scanner: scan.Scan, max_byt
                 make_types = scanned.makes_types or checks_make_types
                 n_subclasses = scanner.watch.n_subclasses() if make_types else 0
                 guard = Guard(job, one.program, scanned.assigned, scanner.watch, arena)
-                fresh, fixed = scanned.tier == scan.FRESH, scanned.tier == scan.ONCE
+                fresh = scanned.tier == scan.FRESH
+                fixed = scanned.tier == scan.ONCE and not scanned.makes_types
                 # Not in a function of their own: a program here has the recursion depth that a script has.
                 if fresh or not run_once(one, mine, arena, max_bytes, guard, fixed=fixed):
                     run_fresh(one, mine, arena, max_bytes, guard, resets=scanned.resets)

@@ -99,6 +99,13 @@ class Guard:
         self._assigned, self._watch, self._arena = assigned, watch, arena
         self._sizes = watch.sizes() if assigned else []
         self._values = watch.values(assigned)
+        self._functions: list[Attributes] = []
+        self._n_attributes = 0
+
+    def look_after(self, space: Mapping[str, object]) -> None:
+        """Have no call give an attribute to a function of the program's own, which the next would meet."""
+        self._functions = [vars(value) for value in space.values() if type(value) is types.FunctionType]
+        self._n_attributes = sum(map(len, self._functions))
 
     def after_call(self) -> None:
         """To be called after every call and check."""
@@ -107,8 +114,11 @@ class Guard:
 
     def before_answers_count(self) -> None:
         """To be called before answers are handed over."""
-        grown = self._assigned and self._sizes != self._watch.sizes()
-        if grown or self._watch.last_error_is_used():
+        if (
+            (self._assigned and self._sizes != self._watch.sizes())
+            or (self._functions and self._n_attributes != sum(map(len, self._functions)))
+            or self._watch.last_error_is_used()
+        ):
             self._end()
 
     def _end(self) -> None:

@@ -114,6 +114,18 @@ KEEPS = {
             type(list[int])(lambda: math, int)()
             return was
     """,
+    "in what a generic class tells a function of its own": """
+        def f():
+            was = hasattr(f, "__orig_class__")
+            type(list[int])(lambda: f, int)()
+            return was
+    """,
+    "in what a generic class tells a function that nothing but a default holds": """
+        def f(g=lambda: 1):
+            was = hasattr(g, "__orig_class__")
+            type(list[int])(lambda: g, int)()
+            return was
+    """,
     "in the flags of a decimal context": """
         import decimal
         def f():
