@@ -42,15 +42,21 @@ def run_once(
     job, program, code, wanted, _ = one
     space = namespace()
     now = arena.begin(job, program, layout.WHOLE)
+    failure: Answer | None = None
     try:
         exec(code, space)
     except BaseException as error:
-        kind, data = raised_beside_others(error, arena)
+        failure = raised_beside_others(error, arena)
+    guard.before_answers_count()  # there may be no call after which to look
+    if failure is not None:
+        kind, data = failure
         arena.put(job, program, layout.WHOLE, kind, cpu_clock() - now, data)
         return True
     if not (fixed or is_fixed(space)):
         space.clear()
         return False
+    if one.makes_types:
+        guard.look_after(space)  # a generic class gives one to what it is handed
     columns, functions, arguments = calls.ready(space, wanted)
     arguments.reverse()
     while columns:

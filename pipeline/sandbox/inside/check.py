@@ -29,6 +29,7 @@ from pipeline.sandbox.inside.holder import (
     Holder,
     NotPlain,
     Reply,
+    copied,
     encoded,
     is_leaf,
     receive,
@@ -71,7 +72,7 @@ class Remote:
         return self._result("truth") is True
 
 
-def _called(self: Remote, *arguments: Any, **named: Any) -> Any:
+def _called(self: Remote, /, *arguments: Any, **named: Any) -> Any:
     """The result of the call, which happens where the program is."""
     return self._result("call", list(named.items()), arguments)
 
@@ -150,7 +151,7 @@ def direct(holder: Holder) -> Ask:
             return value
         if type(value) is slice:
             return slice(inward(value.start), inward(value.stop), inward(value.step))
-        return crossing(value) if callable(value) else parse.parse(encoded(value))
+        return crossing(value) if callable(value) else copied(value)
 
     def outward(value: Any) -> Any:
         return value if is_leaf(value) else _received(ask, *holder.reply(value)[:2])
@@ -180,7 +181,7 @@ def direct(holder: Holder) -> Ask:
         kind, content, changed = holder.do(verb, handle, detail, copies)
         if stuck:
             raise NotPlain
-        return kind, content, [parse.parse(encoded(item)) for item in changed]
+        return kind, content, [copied(item) for item in changed]
 
     return ask
 

@@ -5,6 +5,7 @@ sees a subclass too, and the arguments if they are plain data. No code of the ex
 where it arrives.
 """
 
+import contextlib
 import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -26,7 +27,7 @@ _code = SystemExit.__dict__["code"].__get__
 _arguments = BaseException.__dict__["args"].__get__
 
 
-def with_none_active(function: Callable[..., T], *arguments: Any, **named: Any) -> T:
+def with_none_active(function: Callable[..., T], /, *arguments: Any, **named: Any) -> T:
     """What the function returns; a bare `raise` in it finds no exception that the caller handles."""
     try:
         raise RuntimeError("No active exception to reraise")
@@ -46,7 +47,8 @@ def described(error: BaseException, *, builtin_only: bool = False) -> Descriptio
     if kind is type(error):
         frame, raw = transport.careful(_arguments(error), MAX_ARGUMENT_BYTES)
         if frame == layout.PLAIN:
-            return _module(kind), _name(kind), parse.parse(raw)
+            with contextlib.suppress(parse.Malformed):
+                return _module(kind), _name(kind), parse.parse(raw)
     try:
         text = str.__getitem__(str(error), slice(MAX_TEXT_CHARS))  # an exact str, whatever it was
     except BaseException:

@@ -6,6 +6,7 @@ that shares a process with its check is asked directly; one in a process of its 
 """
 
 import collections
+import contextlib
 import os
 import struct
 from collections.abc import Iterator
@@ -47,6 +48,19 @@ def encoded(value: object) -> bytes:
     if kind != layout.PLAIN:
         raise NotPlain
     return raw
+
+
+def copied(value: object) -> Any:
+    """A copy of the value.
+
+    Raises:
+        NotPlain: it is no plain data, or nobody would read it. The exception of `parse` is of a class that a
+            program whom it reached could change for others.
+    """
+    try:
+        return parse.parse(encoded(value))
+    except parse.Malformed:
+        raise NotPlain from None
 
 
 class Holder:
@@ -108,7 +122,8 @@ class Holder:
             return VALUE, value, []
         kind, raw = transport.careful(value, MAX_MESSAGE_BYTES)
         if kind == layout.PLAIN:
-            return VALUE, parse.parse(raw), []
+            with contextlib.suppress(parse.Malformed):
+                return VALUE, parse.parse(raw), []
         said = set().union(*map(vars, _mro(type(value))))
         able = sum((name in said) << place for place, name in enumerate(ABILITIES))
         self.objects.append(value)
@@ -136,13 +151,13 @@ def is_leaf(value: Any) -> bool:
 def serve_program(holder: Holder, read_end: int, write_end: int) -> None:
     """Answer a check in another process until it hangs up."""
     while True:
-        verb, handle, told, arguments = parse.parse(receive(read_end))
-        detail = [(name, holder.meant(*item)) for name, item in told] if verb == "call" else told
         try:
+            verb, handle, told, arguments = parse.parse(receive(read_end))
+            detail = [(name, holder.meant(*item)) for name, item in told] if verb == "call" else told
             reply = encoded(
                 list(holder.do(verb, handle, detail, [holder.meant(*item) for item in arguments]))
             )
-        except NotPlain:
+        except (NotPlain, parse.Malformed):
             reply = encoded([NO_REPLY, None, []])
         send(write_end, reply)
 

@@ -117,6 +117,7 @@ def serve_split_check(request: bytes, read_end: int, write_end: int, arena: Aren
     (size,) = layout.SPLIT.unpack_from(request)
     text = request[layout.SPLIT.size : layout.SPLIT.size + size].decode("utf-8", "surrogatepass")
     column, entry_point, check_text = marshal.loads(request[layout.SPLIT.size + size :])
+    random.seed(0)
     now = arena.begin(0, 0, column)
     code = compiled(check_text, "exec")
     kind, data = layout.NOT_COMPILED, b""

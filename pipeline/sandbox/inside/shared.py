@@ -26,6 +26,8 @@ from pipeline.sandbox.inside.uncached import forbid_ways_to_strings
 from pipeline.sandbox.inside.watch import Guard, Watch
 
 PROGRAMS_A_BATCH = 16
+# Between a check and its program here, so that the program has the recursion depth that it has alone.
+FRAMES_OF_A_CHECK = 6
 _RUN_HERE = (scan.ONCE, scan.FIXED, scan.FRESH)
 
 Wanted = list[int] | None
@@ -55,7 +57,8 @@ def run_shared(jobs: list[JobRequest], arena: Arena, scanner: scan.Scan, max_byt
                 make_types = scanned.makes_types or checks_make_types
                 n_subclasses = scanner.watch.n_subclasses() if make_types else 0
                 guard = Guard(job, one.program, scanned.assigned, scanner.watch, arena)
-                fresh, fixed = scanned.tier == scan.FRESH, scanned.tier == scan.ONCE
+                fresh = scanned.tier == scan.FRESH
+                fixed = scanned.tier == scan.ONCE and not scanned.makes_types
                 # Not in a function of their own: a program here has the recursion depth that a script has.
                 if fresh or not run_once(one, mine, arena, max_bytes, guard, fixed=fixed):
                     run_fresh(one, mine, arena, max_bytes, guard, resets=scanned.resets)
@@ -159,6 +162,7 @@ def _run_check(
     guard = Guard(job, program, scanned.assigned | program_scanned.assigned, watch, arena, check=index)
     now = arena.begin(job, program, index)
     limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(limit + FRAMES_OF_A_CHECK)
     if program_scanned.resets or scanned.resets:
         random.seed(0)
     space = namespace()

@@ -18,8 +18,8 @@ from collections.abc import Callable
 from typing import Any
 
 from pipeline.sandbox.inside.layout import NOT_PLAIN, PLAIN, TOO_LARGE
+from pipeline.sandbox.inside.parse import MAX_DEPTH
 
-MAX_DEPTH = 90
 MARKED = b"(\x03\0\0\0S"  # how (StopIteration, tag, content) begins
 dumps: Callable[[Any, int], bytes] = marshal.dumps
 

@@ -34,8 +34,10 @@ def close_ways_to_strings() -> None:
     neighbours it copies plain data only. What calls the class of what it is handed calls `type` if that is a
     class, or hands it out.
     """
-    copy.copy = _guarded(copy.copy, lambda x: not _is_datum(x))
-    copy.deepcopy = _guarded(copy.deepcopy, lambda x, *memo, **named: bool(memo or named) or not _is_data(x))
+    copy.copy = _guarded(copy.copy, lambda x=None, *_, **__: not _is_datum(x))
+    copy.deepcopy = _guarded(
+        copy.deepcopy, lambda x=None, *memo, **named: bool(memo or named) or not _is_data(x)
+    )
     collections.Counter.copy = _guarded(collections.Counter.copy, _is_of_class)  # type: ignore[method-assign]
     chain: Any = collections.ChainMap
     chain.copy = chain.__copy__ = _guarded(chain.copy, _is_of_class)
@@ -91,6 +93,17 @@ def _guarded(function: Callable[..., Any], is_abused: Callable[..., bool]) -> Ca
     guarded.__name__, guarded.__qualname__ = function.__name__, function.__qualname__
     guarded.__module__, guarded.__doc__ = function.__module__, function.__doc__
     return guarded
+
+
+def make_what_is_lazy() -> None:
+    """Have every open module bear what it makes when it is first asked for, for a `Watch` to know it.
+
+    Source: `__getattr__` in Lib/typing.py of CPython 3.13.
+    """
+    for name in OPEN_MODULES:
+        module = sys.modules[name]
+        for attribute in getattr(module, "__all__", ()):
+            getattr(module, attribute, None)
 
 
 def note_warnings() -> None:

@@ -5,6 +5,9 @@ as well assign them to a module, a class or a function that its neighbours use. 
 and need not: whatever it lets near keeps its attributes in a dictionary, and an assignment shows there. One
 more attribute stays, for the scan lets nobody delete one; another value of an attribute that was there could
 be undone by the next call, and is looked for after each.
+
+One object with attributes is in everybody's reach, imports or not: the MemoryError that is left when those
+that Python keeps ready are all in use.
 """
 
 import abc
@@ -19,6 +22,7 @@ from pipeline.sandbox.inside.arena import Arena
 from pipeline.sandbox.inside.vocabulary import OPEN_MODULES
 
 _IMMUTABLE_TYPE = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE
+_MORE_THAN_ARE_READY = 32
 
 Attributes = Mapping[str, Any]
 
@@ -46,6 +50,7 @@ class Watch:
         self.unseen = frozenset(
             name for held in self._held for name, value in held.items() if _takes_attributes_unseen(value)
         )
+        self._last_error = _last_memory_error()
 
     def sizes(self) -> list[int]:
         """How many attributes each has; an assignment of a new one makes one larger."""
@@ -58,6 +63,13 @@ class Watch:
         the hash of that class, which is what its kind says.
         """
         return sum(len(type.__subclasses__(one)) for one in self._telling)
+
+    def last_error_is_used(self) -> bool:
+        """Whether somebody was handed the last MemoryError, and has left something in it."""
+        error = self._last_error
+        if error.args or error.__dict__ or error.__traceback__ is not None:
+            return True
+        return error.__context__ is not None or error.__cause__ is not None
 
     def values(self, names: Iterable[str]) -> list[Any]:
         """Of all that have attributes of these names: what an assignment replaces."""
@@ -87,6 +99,13 @@ class Guard:
         self._assigned, self._watch, self._arena = assigned, watch, arena
         self._sizes = watch.sizes() if assigned else []
         self._values = watch.values(assigned)
+        self._functions: list[Attributes] = []
+        self._n_attributes = 0
+
+    def look_after(self, space: Mapping[str, object]) -> None:
+        """Have no call give an attribute to a function of the program's own, which the next would meet."""
+        self._functions = [vars(value) for value in space.values() if type(value) is types.FunctionType]
+        self._n_attributes = sum(map(len, self._functions))
 
     def after_call(self) -> None:
         """To be called after every call and check."""
@@ -95,7 +114,11 @@ class Guard:
 
     def before_answers_count(self) -> None:
         """To be called before answers are handed over."""
-        if self._assigned and self._sizes != self._watch.sizes():
+        if (
+            (self._assigned and self._sizes != self._watch.sizes())
+            or (self._functions and self._n_attributes != sum(map(len, self._functions)))
+            or self._watch.last_error_is_used()
+        ):
             self._end()
 
     def _end(self) -> None:
@@ -103,6 +126,20 @@ class Guard:
         if self._check is not None:
             self._arena.put(self._job, layout.ANY_PROGRAM, self._check, layout.CALL_NEEDS_ALONE)
         self._arena.end_full()
+
+
+def _last_memory_error() -> MemoryError:
+    """The one that whoever runs out of memory is handed while all that are ready are in use.
+
+    Source: `get_memory_error` in CPython's Objects/exceptions.c: 16 are ready. Python 3.11 makes more.
+    """
+    errors: list[MemoryError] = []
+    while len(errors) < _MORE_THAN_ARE_READY:
+        try:
+            [None] * sys.maxsize
+        except MemoryError as error:
+            errors.append(error.with_traceback(None))
+    return errors[-1]
 
 
 def _led_to_by(roots: Iterable[object]) -> list[object]:

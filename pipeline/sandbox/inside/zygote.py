@@ -121,6 +121,7 @@ def _prepared_to_share() -> Any:
     from pipeline.sandbox.inside import scan, uncached  # noqa: PLC0415
 
     uncached.close_ways_to_strings()
+    uncached.make_what_is_lazy()
     return scan.Scan()
 
 

@@ -2,6 +2,8 @@
 
 from collections import OrderedDict
 
+import pytest
+
 from pipeline.sandbox.jobs import Call, Job, Program
 from pipeline.sandbox.sandbox import Sandbox
 from tests.pipeline.sandbox.neighbours import met
@@ -23,7 +25,14 @@ def f(x):
     raise E
 """
     made_from_bytes = "class B(type(b'')):\n    pass\ndef f(x):\n    return [B(b'x')]\n"
-    programs = tuple(Program(code, code) for code in (untold, lies, made_from_bytes))
+    asks = """import copy
+def f(x):
+    try:
+        copy.deepcopy()
+    except TypeError as error:
+        return str(error)
+"""
+    programs = tuple(Program(code, code) for code in (untold, lies, made_from_bytes, asks))
     job = Job("job", "f", programs, (Call("call", "f(1)"),))
     [beside], [alone] = (list(sandbox.execute([job], share=share)) for share in (True, False))
     assert beside.seen == alone.seen
@@ -42,6 +51,22 @@ def test_dicts_come_back_as_deep_and_in_the_order_that_they_are(sandbox: Sandbox
     [one], [other], [last] = met(sandbox, [deep, own, moved], ("f(1)",))
     assert one == other != "large"
     assert last == repr(OrderedDict(b=2, a=1))
+
+
+@pytest.mark.parametrize("around", ["[d]", "(d,)", "{1: d}", "deque([d])", "Counter(a=d)"])
+def test_what_comes_back_may_be_as_deep_as_alone(around: str, sandbox: Sandbox):
+    nests = f"""from collections import Counter, deque
+def f(x):
+    d = 1
+    for _ in range(x):
+        d = {around}
+    return d
+"""
+    calls = tuple(Call(str(depth), f"f({depth})") for depth in (33, 50, 90, 91, 92, 100, 101, 102))
+    job = Job("job", "f", (Program("nests", nests),), calls)
+    [beside], [alone] = (list(sandbox.execute([job], share=share)) for share in (True, False))
+    assert beside.seen == alone.seen
+    assert beside.seen[0][0].status == "ok"
 
 
 def test_copies_are_copies_and_those_of_plain_data_are_made_beside_others(sandbox: Sandbox):

@@ -1,5 +1,6 @@
 """What a check sees of an honest program is what it would see in a process that holds both."""
 
+import random
 from collections.abc import Iterator
 
 import pytest
@@ -203,3 +204,34 @@ def test_an_object_can_do_for_a_check_what_it_can_do_for_its_program(sandbox: Sa
         ["fail", "fail", "fail", "fail", "fail"],
     ]
     assert verdicts(sandbox, [f"{head}def f(x):\n    return {made}\n" for made in does], checks) == expected
+
+
+@pytest.mark.parametrize("head", PLACES.values(), ids=PLACES)
+def test_a_check_that_draws_at_random_draws_the_same_wherever_it_runs(sandbox: Sandbox, head: str):
+    drawn = random.Random(0).sample(range(10**6), 3)
+    check = f"import random\nassert f(random.sample(range(10**6), 3)) == {drawn}\n"
+    assert verdicts(sandbox, [f"{head}def f(x):\n    return x\n"], [check]) == [["pass"]]
+
+
+@pytest.mark.parametrize("head", PLACES.values(), ids=PLACES)
+def test_a_program_may_go_as_deep_for_a_check_as_it_may_alone(sandbox: Sandbox, head: str):
+    deep = f"{head}def f(x):\n    if x:\n        return f(x - 1)\n    return 0\n"
+    assert verdicts(sandbox, [deep], ["assert f(995) == 0", "assert f(1005) == 0"]) == [["pass", "error"]]
+
+
+def test_an_argument_may_have_any_name(sandbox: Sandbox):
+    method = "def f(self, g, function):\n    return g(self=self, function=function)\n"
+    check = "assert f(self=1, g=lambda self, function: self + function, function=2) == 3"
+    assert verdicts(sandbox, [method], [check]) == [["pass"]]
+
+
+@pytest.mark.parametrize("head", PLACES.values(), ids=PLACES)
+def test_data_that_nobody_reads_stays_where_it_is(sandbox: Sandbox, head: str):
+    colliding = "{k * (2**61 - 1): k for k in range(100)}"
+    program = f"{head}def f(x):\n    return {colliding}\ndef g(x):\n    raise KeyError({colliding})\n"
+    checks = [
+        "assert len(f(1)) == 100",
+        f"f({colliding})",
+        "try:\n    g(1)\nexcept KeyError as error:\n    assert type(error.args[0]) is str",
+    ]
+    assert verdicts(sandbox, [program], checks) == [["pass", "fail", "pass"]]

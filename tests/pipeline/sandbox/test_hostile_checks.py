@@ -390,3 +390,20 @@ except TypeError:
     gives = "from fractions import Fraction\ndef f(x):\n    return Fraction(x)\n"
     answers = met(sandbox, [gives, asks], (), (fills, "assert f(1) == 1"))
     assert [row[1] for row in answers] == ["pass", "pass"]
+
+
+COLLIDING = "{k * (2**61 - 1): k for k in range(100)}"
+
+
+@pytest.mark.parametrize(
+    ("handed", "does"),
+    [(COLLIDING, "return 1"), ("1", f"raise ValueError({COLLIDING})")],
+    ids=["what it hands over", "what it is told"],
+)
+def test_no_exception_of_ours_reaches_a_program(handed: str, does: str, sandbox: Sandbox):
+    tries = f"def f(given):\n    try:\n        return given({handed})\n"
+    calls = tries + "    except ValueError as error:\n        "
+    changes = calls + "type(error).__str__ = lambda self: 'patched'\n"
+    honest = calls + "return str(error)\n"
+    check = f"def given(x):\n    {does}\nassert f(given) != 'patched'\n"
+    assert met(sandbox, [changes, honest], (), (check,))[1] == ["pass"]

@@ -114,6 +114,18 @@ KEEPS = {
             type(list[int])(lambda: math, int)()
             return was
     """,
+    "in what a generic class tells a function of its own": """
+        def f():
+            was = hasattr(f, "__orig_class__")
+            type(list[int])(lambda: f, int)()
+            return was
+    """,
+    "in what a generic class tells a function that nothing but a default holds": """
+        def f(g=lambda: 1):
+            was = hasattr(g, "__orig_class__")
+            type(list[int])(lambda: g, int)()
+            return was
+    """,
     "in the flags of a decimal context": """
         import decimal
         def f():
@@ -275,6 +287,18 @@ KEEPS = {
                 return len(default)
         def f():
             return copy.deepcopy(1, Memo())
+    """,
+    "in the MemoryError that is left when all that Python keeps ready are in use": """
+        def f():
+            kept = []
+            for _ in range(17):
+                try:
+                    [0] * (1 << 62)
+                except MemoryError as error:
+                    kept.append(error)
+            was = kept[-1].args
+            kept[-1].with_traceback(None).args = (1,)
+            return was
     """,
     "in the memory that answers come back in": """
         import gc

@@ -354,6 +354,13 @@ def test_a_neighbour_answers_as_if_it_were_alone(code: str, neighbour: str, sand
         assert beside == met(sandbox, ["# alone\n" + dedent(neighbour)], calls)[0]
 
 
+def test_what_a_module_makes_for_whoever_asks_first_is_not_for_the_next_to_change(sandbox: Sandbox):
+    made = "from typing import ContextManager\ndef f(x):\n    {}\n    return x\n"
+    asks, changes = made.format("ContextManager"), made.format("ContextManager.kept = x")
+    honest = made.format("x = hasattr(ContextManager, 'kept')")
+    assert met(sandbox, [asks, changes, honest], ("f(1)",)) == [["1"], ["1"], ["False"]]
+
+
 def test_no_neighbour_waits_for_the_thousands_of_classes_made_from_an_abstract_one(sandbox: Sandbox):
     makes = """
         from collections.abc import Mapping

@@ -187,6 +187,27 @@ CHANGES_WHAT_ALL_SHARE = {
         "import math\ndef f(x):\n    return math.tau < 7\n",
         "True",
     ),
+    "by the MemoryError that is left when all that Python keeps ready are in use": (
+        """
+        def f(x):
+            kept = []
+            kept.append(kept)
+            for _ in range(17):
+                try:
+                    [x] * (1 << 62)
+                except MemoryError as error:
+                    kept.append(error)
+            kept[-1].args = ("patched",)
+        """,
+        """
+        def f(x):
+            try:
+                return [x] * (1 << 62)
+            except MemoryError as error:
+                return error.args
+        """,
+        "()",
+    ),
     "by calling a module an abstract method": (
         "import math\nfrom typing import abstractmethod\ndef f(x):\n    abstractmethod(math)\n",
         "import math\ndef f(x):\n    return hasattr(math, '__isabstractmethod__')\n",
@@ -201,6 +222,18 @@ def test_no_program_changes_what_all_share(way: str, sandbox: Sandbox):
     [its_own], [neighbours] = met(sandbox, [changes, honest], ("f(1)",))
     assert neighbours == answer
     assert its_own in ("None", "error")  # not every way works in every Python
+
+
+@pytest.mark.parametrize(
+    ("end", "calls"), [("raise ValueError\n", ("f(1)",)), ("", ())], ids=["fails", "meets checks only"]
+)
+def test_no_program_changes_what_all_share_while_it_is_loaded(
+    end: str, calls: tuple[str, ...], sandbox: Sandbox
+):
+    changes = "import math\ntype(list[int])(lambda: math, int)()\ndef f(x):\n    return x\n" + end
+    honest = "import math\ndef f(x):\n    return hasattr(math, '__orig_class__')\n"
+    _, beside = met(sandbox, [changes, honest], calls, ("assert f(1) is False\n",))
+    assert beside == [*("False" for _ in calls), "pass"]
 
 
 def test_a_program_that_says_it_is_in_a_package_of_ours_imports_nothing_from_it(sandbox: Sandbox):
