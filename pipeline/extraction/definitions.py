@@ -46,6 +46,7 @@ STARRED = frozenset(
         *("itertools", "math", "operator", "random", "re", "statistics", "string", "typing"),
     }
 )
+ANNOTATED = "__conditional_annotations__"  # what Python 3.14 reads by itself where a variable is annotated
 STAR = "*"  # stands for the names that another module binds so
 
 
@@ -304,7 +305,7 @@ def _sets(statement: ast.stmt) -> frozenset[str]:
 def _global_reads(scope: symtable.SymbolTable) -> Iterator[str]:
     at_top = scope.get_type() == "module"
     for symbol in scope.get_symbols():
-        if symbol.is_referenced() and (at_top or symbol.is_global()):
+        if symbol.is_referenced() and (at_top or symbol.is_global()) and symbol.get_name() != ANNOTATED:
             yield symbol.get_name()
     for inner in scope.get_children():
         yield from _global_reads(inner)
