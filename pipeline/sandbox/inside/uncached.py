@@ -32,7 +32,8 @@ def close_ways_to_strings() -> None:
     To be called before a `Watch` is made, which has to know what all share.
     `copy` asks an object how it is made again, and reads, sets and calls what that says by name; next to
     neighbours it copies plain data only. What calls the class of what it is handed calls `type` if that is a
-    class, or hands it out.
+    class, or hands it out. A forward reference is a text that evaluates itself since Python 3.14; whoever has
+    `typing` has one, of a union or a type variable's bound.
     """
     copy.copy = _guarded(copy.copy, lambda x=None, *_, **__: not _is_datum(x))
     copy.deepcopy = _guarded(
@@ -45,6 +46,9 @@ def close_ways_to_strings() -> None:
     chain.parents = property(_guarded(chain.parents.fget, _is_of_class), doc=chain.parents.__doc__)
     library: Any = statistics
     library._coerce = _guarded(library._coerce, lambda *kinds: any(issubclass(kind, type) for kind in kinds))
+    forward: Any = typing.ForwardRef
+    if hasattr(forward, "evaluate"):
+        forward.evaluate = _guarded(forward.evaluate, lambda *_, **__: True)
 
 
 def forbid_ways_to_strings() -> None:
