@@ -28,6 +28,13 @@ GLOBALS = opcodes("""
 _IMPORT_NAME, _EXTENDED_ARG = opcode.opmap["IMPORT_NAME"], opcode.opmap["EXTENDED_ARG"]
 ASSIGNS_ATTRIBUTE = opcodes("STORE_ATTR DELETE_ATTR")
 MAKES_CLASSES = opcodes("LOAD_BUILD_CLASS")
+# What a module or class is told of itself, or is asked: as a variable, that of the program's own. The code of
+# annotations since Python 3.14, and which of them came to pass, bear no other names.
+_OF_ITS_OWN = frozenset(
+    """
+    __annotations__ __annotate__ __annotate_func__ __conditional_annotations__ __all__ __slots__
+""".split()
+)
 
 
 def nested(code: types.CodeType) -> list[types.CodeType]:
@@ -41,13 +48,13 @@ def nested(code: types.CodeType) -> list[types.CodeType]:
 def all_names(parts: list[types.CodeType]) -> set[str]:
     """All names in the code objects."""
     names: set[str] = set().union(*[part.co_names for part in parts])
-    if "format" in names:
-        names |= _formatted_names(parts)
+    for name in _OF_ITS_OWN & names:
+        if not _is_reached(parts, name):
+            names.discard(name)
     if "__init__" in names and _is_reached(parts, "__init__"):
         names.add(INITIALIZES)
-    for name in ("__annotations__", "__all__", "__slots__"):
-        if name in names and not _is_reached(parts, name):
-            names.discard(name)  # that of its own module or class
+    if "format" in names:
+        names |= _formatted_names(parts)
     return names
 
 

@@ -48,7 +48,7 @@ OPEN_UNDERSCORED = frozenset(
     __floordiv__ __mod__ __pow__ __neg__ __abs__ __and__ __or__ __xor__ __invert__ __lshift__
     __rshift__ __int__ __float__ __index__ __enter__ __exit__ __reversed__ __qualname__ __module__
     __doc__ __static_attributes__ __firstlineno__ __all__ __author__ __version__ __classcell__
-    __classdictcell__ __conditional_annotations__
+    __classdictcell__
 """.split()
 )
 # Names that stand for a cache: modules, and functions of modules that have none otherwise.

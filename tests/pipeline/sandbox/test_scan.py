@@ -105,6 +105,9 @@ def test_programs_that_leave_only_functions_and_constants_are_loaded_once(scan: 
         "pair = 1, []\n" + F,
         "from functools import lru_cache\n@lru_cache\ndef f(x):\n    return x\n",
         "from typing import List\nclass Solution:\n    def f(self, x: List[int]):\n        return x\n",
+        "import math\nif math.pi:\n    LIMIT: int = 7\ndef f(x: int) -> int:\n    return x\n",
+        F + "class A:\n    n: int\n    if f:\n        m: 'A' = 1\n",
+        "from typing import NamedTuple\nclass A(NamedTuple):\n    n: int = 1\n" + F,
     ],
 )
 def test_programs_that_leave_more_are_not_taken_for_fixed(scan: Scan, text: str):
@@ -170,6 +173,9 @@ def test_programs_that_look_outside_get_a_process(scan: Scan, text: str):
         "import json as j\ndef f(x):\n    j.kept = x\n",
         "import json\ndef f(x, m=json):\n    m.kept = x\n",
         "import json\ndef f(x):\n    return json._default_decoder\n",
+        "import statistics\ndef f(x):\n    return statistics.__conditional_annotations__.add(x)\n",
+        "import statistics\ndef f(x):\n    return statistics.__annotate__(x)\n",
+        "def f(x):\n    return '{0.__annotations__[x]}'.format(f)\n",
         "__builtins__['len'] = None\n",
         "def f(x):\n    return ().__class__.__base__.__subclasses__()\n",
         "def f(x):\n    setattr(x, 'a', 1)\n",
