@@ -223,6 +223,54 @@ REACHES = {
         "import typing\ndef f(x):\n    type(typing.List).kept = x\n    return x\n",
         "import typing\ndef f(x):\n    return typing.List.kept\n",
     ),
+    "the class of what stands for a name that an annotation does not find": (
+        """
+        from typing import TypedDict
+        D = TypedDict("D", {})
+        def annotate(format):
+            if format != 2:
+                raise NotImplementedError
+            type(missing).kept = 1
+            return {}
+        def f(x):
+            type(D)("E", (D,), {"__annotate__": annotate})
+            return x
+    """,
+        """
+        from typing import TypedDict
+        D = TypedDict("D", {})
+        found = []
+        def annotate(format):
+            if format != 2:
+                raise NotImplementedError
+            found.append(hasattr(type(missing), "kept"))
+            return {}
+        def f(x):
+            type(D)("E", (D,), {"__annotate__": annotate})
+            return found
+    """,
+    ),
+    "the format that annotations are called with": (
+        """
+        from typing import NamedTuple
+        def f(x):
+            class A(NamedTuple):
+                def __annotate__(format):
+                    format.kept = 1
+                    return {}
+            return x
+    """,
+        """
+        from typing import NamedTuple
+        def f(x):
+            found = []
+            class A(NamedTuple):
+                def __annotate__(format):
+                    found.append(hasattr(format, "kept"))
+                    return {}
+            return found
+    """,
+    ),
     "what an attribute was before a call that never ends": (
         "import math\ndef f(x):\n    math.pi = 3\n    while x > 1:\n        pass\n    return x\n",
         "import math\ndef f(x):\n    return math.pi\n",
