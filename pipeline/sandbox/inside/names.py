@@ -146,13 +146,18 @@ def private_names(code: types.CodeType) -> set[str]:
 
     Not for programs that make classes, where a name may become an attribute.
     """
+    return {name for name in variables(code) if name[:1] == "_" and name[:2] != "__"}
+
+
+def variables(code: types.CodeType) -> set[str]:
+    """Names that are only used as those of variables of a module or class, and nothing is imported by."""
     found: set[str] = set()
     reached: set[str] = set()
     for part in nested(code):
         for step in dis.get_instructions(part):
             if step.opcode in dis.hasname:
                 (found if step.opcode in GLOBALS else reached).add(step.argval)
-    return {name for name in found - reached if name[:1] == "_" and name[:2] != "__"}
+    return found - reached
 
 
 def identity(code: types.CodeType) -> tuple[object, ...]:

@@ -54,6 +54,7 @@ from pipeline.sandbox.inside.names import (
     opcodes,
     pattern_names,
     private_names,
+    variables,
 )
 from pipeline.sandbox.inside.vocabulary import (
     CACHING_BY_CLASS,
@@ -127,6 +128,12 @@ def _closed_with_imports() -> frozenset[str]:
     return frozenset(closed)
 
 
+def _imported_with_all_others() -> set[str]:
+    """What `from … import *` brings from the open modules."""
+    modules = [vars(sys.modules[name]) for name in OPEN_MODULES]
+    return {name for module in modules for name in module.get("__all__", module)}
+
+
 class Scanned(NamedTuple):
     """What the scan says about a program.
 
@@ -157,6 +164,8 @@ class Scan:
         self.keeping = KEEPING | KEEPING_MODULES | _changeable()
         self.watch = Watch()
         self.loaded = frozenset(name for name in sys.modules if name[:1] != "_")
+        # As variables they are a program's own: `T`, which nearly all give to a type variable that they make.
+        self.imported_one_by_one = self.watch.unseen - _imported_with_all_others()
         self.closed_with_imports = self.closed | _closed_with_imports() | self.watch.unseen
         self.found: dict[str, bool] = {}
         self.plain: set[str] = set()  # names that reach nothing by their looks
@@ -180,6 +189,8 @@ class Scan:
                 return Scanned(LOST, resets=False, makes_types=False, lost_by=lost_by)
             hidden = any(name[:1] == "_" and name not in OPEN_UNDERSCORED for name in names)
             private = private_names(code) if hidden and not ops & MAKES_CLASSES else set()
+            if imports and not names.isdisjoint(self.imported_one_by_one):
+                private |= variables(code) & self.imported_one_by_one
             idle = idle_names(code, self.loaded, self.closed_with_imports) if imports else set()
             if apart or self._reaches_out(names - idle - private, ops, imports):
                 known = self.loaded | sys.stdlib_module_names

@@ -271,6 +271,14 @@ REACHES = {
             return found
     """,
     ),
+    "a type variable of the library": (
+        "import typing\nT = typing.T\ndef f(x):\n    T.kept = x\n    return x\n",
+        "import typing\ndef f(x):\n    return hasattr(typing.T, 'kept')\n",
+    ),
+    "the same by an import": (
+        "from typing import T\ndef f(x):\n    T.kept = x\n    return x\n",
+        "from typing import T\ndef f(x):\n    return hasattr(T, 'kept')\n",
+    ),
     "what an attribute was before a call that never ends": (
         "import math\ndef f(x):\n    math.pi = 3\n    while x > 1:\n        pass\n    return x\n",
         "import math\ndef f(x):\n    return math.pi\n",

@@ -72,6 +72,8 @@ def test_programs_that_only_define_are_loaded_once(scan: Scan, text: str):
         + F,
         "from typing import List\nclass Node:\n    def __init__(self, at: List[int]):\n        self.at = at\n"
         + F,
+        "from typing import Generic, TypeVar\nT = TypeVar('T')\nclass Box(Generic[T]):\n"
+        "    def __init__(self, item: T) -> None:\n        self.item = item\n" + F,
     ],
 )
 def test_programs_with_state_of_their_own_are_loaded_for_every_call(scan: Scan, text: str):
