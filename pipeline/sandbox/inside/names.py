@@ -11,6 +11,7 @@ import _string  # type: ignore[import-not-found]
 import dis
 import opcode
 import types
+from collections.abc import Iterator
 
 # Stands for `__init__` as an attribute: it sets up anew what is there, such as a property or a module.
 INITIALIZES = "an object's __init__"
@@ -28,6 +29,24 @@ GLOBALS = opcodes("""
 _IMPORT_NAME, _EXTENDED_ARG = opcode.opmap["IMPORT_NAME"], opcode.opmap["EXTENDED_ARG"]
 ASSIGNS_ATTRIBUTE = opcodes("STORE_ATTR DELETE_ATTR")
 MAKES_CLASSES = opcodes("LOAD_BUILD_CLASS")
+# What one instruction of Python 3.12 and later does by number, if it makes no object of `typing`.
+_MAKE_NO_TYPES = frozenset(
+    f"INTRINSIC_{name}"
+    for name in """
+    PRINT IMPORT_STAR STOPITERATION_ERROR ASYNC_GEN_WRAP UNARY_POSITIVE LIST_TO_TUPLE PREP_RERAISE_STAR
+""".split()
+)
+_INTRINSICS: dict[int, frozenset[int]] = {
+    opcode.opmap[op]: frozenset(
+        number for number, name in enumerate(getattr(opcode, described)) if name in _MAKE_NO_TYPES
+    )
+    for op, described in (
+        ("CALL_INTRINSIC_1", "_intrinsic_1_descs"),
+        ("CALL_INTRINSIC_2", "_intrinsic_2_descs"),
+    )
+    if op in opcode.opmap
+}
+INTRINSICS = frozenset(_INTRINSICS)
 # What a module or class is told of itself, or is asked: as a variable, that of the program's own. The code of
 # annotations since Python 3.14, and which of them came to pass, bear no other names.
 _OF_ITS_OWN = frozenset(
@@ -76,20 +95,36 @@ def assigns_module(parts: list[types.CodeType]) -> bool:
     )
 
 
+def makes_types_of_typing(parts: list[types.CodeType]) -> bool:
+    """Whether it has type parameters or aliases by syntax: `class A[T]`, `type A = int`."""
+    return any(
+        arguments[at] not in harmless
+        for part in parts
+        for ops, arguments in [(part.co_code[::2], part.co_code[1::2])]
+        for intrinsic, harmless in _INTRINSICS.items()
+        for at in _places(intrinsic, ops)
+    )
+
+
 def imported_modules(parts: list[types.CodeType]) -> set[str]:
     """The modules that are imported, as they are written."""
     found: set[str] = set()
     for part in parts:
         ops, arguments = part.co_code[::2], part.co_code[1::2]
-        at = ops.find(_IMPORT_NAME)
-        while at >= 0:
+        for at in _places(_IMPORT_NAME, ops):
             number, byte = 0, at
             while byte == at or (byte >= 0 and ops[byte] == _EXTENDED_ARG):
                 number |= arguments[byte] << 8 * (at - byte)
                 byte -= 1
             found.add(part.co_names[number])
-            at = ops.find(_IMPORT_NAME, at + 1)
     return found
+
+
+def _places(op: int, ops: bytes) -> Iterator[int]:
+    at = ops.find(op)
+    while at >= 0:
+        yield at
+        at = ops.find(op, at + 1)
 
 
 def assigned_attributes(parts: list[types.CodeType]) -> frozenset[str]:

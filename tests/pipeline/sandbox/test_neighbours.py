@@ -279,6 +279,18 @@ REACHES = {
         "from typing import T\ndef f(x):\n    T.kept = x\n    return x\n",
         "from typing import T\ndef f(x):\n    return hasattr(T, 'kept')\n",
     ),
+    "a class of typing, by what a type variable unpacks to without an import": (
+        "def g[*Ts]():\n    return [*Ts][0]\ndef f(x):\n    type(g()).kept = x\n    return x\n",
+        "def g[*Ts]():\n    return [*Ts][0]\ndef f(x):\n    return hasattr(g(), 'kept')\n",
+    ),
+    "a class of typing, by what an alias unpacks to": (
+        "type A = tuple[int]\ndef f(x):\n    type([*A][0]).kept = x\n    return x\n",
+        "type A = tuple[int]\ndef f(x):\n    return hasattr([*A][0], 'kept')\n",
+    ),
+    "a class of typing, by a generic class": (
+        "class A[T]:\n    pass\ndef f(x):\n    type(A[int]).kept = x\n    return x\n",
+        "class A[T]:\n    pass\ndef f(x):\n    return hasattr(type(A[int]), 'kept')\n",
+    ),
     "what an attribute was before a call that never ends": (
         "import math\ndef f(x):\n    math.pi = 3\n    while x > 1:\n        pass\n    return x\n",
         "import math\ndef f(x):\n    return math.pi\n",
