@@ -80,6 +80,13 @@ def test_programs_with_state_of_their_own_are_loaded_for_every_call(scan: Scan, 
     assert scan.program(compiled(text)).tier == FRESH
 
 
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="type parameters are new in Python 3.12")
+def test_generic_classes_share_unless_they_may_say_what_calling_them_makes(scan: Scan):
+    box = "class Box[T]{}:\n    def __init__(self, item: T) -> None:\n        self.item: T = item\n" + F
+    assert scan.program(compiled(box.format(""))).tier == FRESH
+    assert scan.program(compiled("class M(type):\n    pass\n" + box.format("(metaclass=M)"))).tier == OWN
+
+
 @pytest.mark.parametrize(
     "text",
     [
