@@ -219,4 +219,6 @@ def _constant_identity(constant: object) -> object:
         return identity(constant)  # type: ignore[arg-type]
     if kind is tuple or kind is frozenset:
         return kind, tuple(map(_constant_identity, constant))  # type: ignore[call-overload]
+    if isinstance(constant, slice):  # since Python 3.14
+        return kind, tuple(map(_constant_identity, (constant.start, constant.stop, constant.step)))
     return kind, repr(constant) if kind is float or kind is complex else constant

@@ -280,3 +280,7 @@ def test_identity_leaves_out_layout_and_comments_and_nothing_else():
     ):
         assert one != identity(compiled(other))
     assert identity(compiled("x = 0.0")) != identity(compiled("x = -0.0"))
+    assert identity(compiled("x = y[1:2]")) == identity(compiled("x = y[1 : 2]"))
+    for other in ("x = y[1.0:2]", "x = y[True:2]", "x = y[1:2.0, 0]"):
+        assert identity(compiled("x = y[1:2]")) != identity(compiled(other))
+    assert identity(compiled("x = y[1:(0.0, 2)]")) != identity(compiled("x = y[1:(-0.0, 2)]"))
