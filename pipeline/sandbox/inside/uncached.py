@@ -10,6 +10,7 @@ import fractions
 import gc
 import os
 import statistics
+import string
 import sys
 import types
 import typing
@@ -102,12 +103,15 @@ def _guarded(function: Callable[..., Any], is_abused: Callable[..., bool]) -> Ca
 def make_what_is_lazy() -> None:
     """Have every open module bear what it makes when it is first asked for, for a `Watch` to know it.
 
-    Source: `__getattr__` in Lib/typing.py of CPython 3.13.
+    Source: `__getattr__` in Lib/typing.py of CPython 3.13; `Counter.most_common`, which imports, and
+    `_TemplatePattern` in Lib/string of 3.14.
     """
     for name in OPEN_MODULES:
         module = sys.modules[name]
         for attribute in getattr(module, "__all__", ()):
             getattr(module, attribute, None)
+    collections.Counter().most_common(1)
+    string.Template("").substitute()
 
 
 def note_warnings() -> None:

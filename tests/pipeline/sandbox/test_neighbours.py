@@ -429,6 +429,12 @@ def test_what_a_module_makes_for_whoever_asks_first_is_not_for_the_next_to_chang
     assert met(sandbox, [asks, changes, honest], ("f(1)",)) == [["1"], ["1"], ["False"]]
 
 
+def test_what_a_module_imports_for_whoever_needs_it_first_is_there_for_all(sandbox: Sandbox):
+    needs = "from collections import Counter\ndef f(x):\n    return Counter([x]).most_common(1)\n"
+    asks = "import collections\ndef f(x):\n    return str(collections.heapq)\n"
+    assert met(sandbox, [needs, asks], ("f(1)",))[1] == met(sandbox, [asks], ("f(1)",))[0]
+
+
 def test_no_neighbour_waits_for_the_thousands_of_classes_made_from_an_abstract_one(sandbox: Sandbox):
     makes = """
         from collections.abc import Mapping
