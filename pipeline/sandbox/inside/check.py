@@ -190,13 +190,14 @@ def _is_fixed(value: Any) -> bool:
     """Whether it is a builtin function or class, which nobody can change.
 
     Not the maker of classes, nor `property`, whose `__init__` changes other properties, nor `strptime`,
-    which keeps the formats that it is given.
+    which keeps the formats that it is given, nor those of `typing`, which make what can be changed.
     """
     kind = type(value)
     if kind is types.BuiltinFunctionType:
         return type(value.__self__) is types.ModuleType and value.__name__ != "strptime"
-    closed = value is type or value is property
-    return kind is type and not closed and bool(value.__flags__ & _IMMUTABLE_TYPE)
+    if kind is not type or value is type or value is property:
+        return False
+    return bool(value.__flags__ & _IMMUTABLE_TYPE) and value.__module__ != "typing"
 
 
 def over_pipes(read_end: int, write_end: int) -> Ask:

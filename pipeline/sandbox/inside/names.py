@@ -11,6 +11,7 @@ import _string  # type: ignore[import-not-found]
 import dis
 import opcode
 import types
+from collections.abc import Iterator
 
 # Stands for `__init__` as an attribute: it sets up anew what is there, such as a property or a module.
 INITIALIZES = "an object's __init__"
@@ -28,6 +29,31 @@ GLOBALS = opcodes("""
 _IMPORT_NAME, _EXTENDED_ARG = opcode.opmap["IMPORT_NAME"], opcode.opmap["EXTENDED_ARG"]
 ASSIGNS_ATTRIBUTE = opcodes("STORE_ATTR DELETE_ATTR")
 MAKES_CLASSES = opcodes("LOAD_BUILD_CLASS")
+# What one instruction of Python 3.12 and later does by number, if it makes no object of `typing`.
+_MAKE_NO_TYPES = frozenset(
+    f"INTRINSIC_{name}"
+    for name in """
+    PRINT IMPORT_STAR STOPITERATION_ERROR ASYNC_GEN_WRAP UNARY_POSITIVE LIST_TO_TUPLE PREP_RERAISE_STAR
+""".split()
+)
+_INTRINSICS: dict[int, frozenset[int]] = {
+    opcode.opmap[op]: frozenset(
+        number for number, name in enumerate(getattr(opcode, described)) if name in _MAKE_NO_TYPES
+    )
+    for op, described in (
+        ("CALL_INTRINSIC_1", "_intrinsic_1_descs"),
+        ("CALL_INTRINSIC_2", "_intrinsic_2_descs"),
+    )
+    if op in opcode.opmap
+}
+INTRINSICS = frozenset(_INTRINSICS)
+# What a module or class is told of itself, or is asked: as a variable, that of the program's own. The code of
+# annotations since Python 3.14, and which of them came to pass, bear no other names.
+_OF_ITS_OWN = frozenset(
+    """
+    __annotations__ __annotate__ __annotate_func__ __conditional_annotations__ __all__ __slots__
+""".split()
+)
 
 
 def nested(code: types.CodeType) -> list[types.CodeType]:
@@ -41,13 +67,13 @@ def nested(code: types.CodeType) -> list[types.CodeType]:
 def all_names(parts: list[types.CodeType]) -> set[str]:
     """All names in the code objects."""
     names: set[str] = set().union(*[part.co_names for part in parts])
-    if "format" in names:
-        names |= _formatted_names(parts)
+    for name in _OF_ITS_OWN & names:
+        if not _is_reached(parts, name):
+            names.discard(name)
     if "__init__" in names and _is_reached(parts, "__init__"):
         names.add(INITIALIZES)
-    for name in ("__annotations__", "__all__", "__slots__"):
-        if name in names and not _is_reached(parts, name):
-            names.discard(name)  # that of its own module or class
+    if "format" in names:
+        names |= _formatted_names(parts)
     return names
 
 
@@ -69,20 +95,36 @@ def assigns_module(parts: list[types.CodeType]) -> bool:
     )
 
 
+def makes_types_of_typing(parts: list[types.CodeType]) -> bool:
+    """Whether it has type parameters or aliases by syntax: `class A[T]`, `type A = int`."""
+    return any(
+        arguments[at] not in harmless
+        for part in parts
+        for ops, arguments in [(part.co_code[::2], part.co_code[1::2])]
+        for intrinsic, harmless in _INTRINSICS.items()
+        for at in _places(intrinsic, ops)
+    )
+
+
 def imported_modules(parts: list[types.CodeType]) -> set[str]:
     """The modules that are imported, as they are written."""
     found: set[str] = set()
     for part in parts:
         ops, arguments = part.co_code[::2], part.co_code[1::2]
-        at = ops.find(_IMPORT_NAME)
-        while at >= 0:
+        for at in _places(_IMPORT_NAME, ops):
             number, byte = 0, at
             while byte == at or (byte >= 0 and ops[byte] == _EXTENDED_ARG):
                 number |= arguments[byte] << 8 * (at - byte)
                 byte -= 1
             found.add(part.co_names[number])
-            at = ops.find(_IMPORT_NAME, at + 1)
     return found
+
+
+def _places(op: int, ops: bytes) -> Iterator[int]:
+    at = ops.find(op)
+    while at >= 0:
+        yield at
+        at = ops.find(op, at + 1)
 
 
 def assigned_attributes(parts: list[types.CodeType]) -> frozenset[str]:
@@ -139,13 +181,18 @@ def private_names(code: types.CodeType) -> set[str]:
 
     Not for programs that make classes, where a name may become an attribute.
     """
+    return {name for name in variables(code) if name[:1] == "_" and name[:2] != "__"}
+
+
+def variables(code: types.CodeType) -> set[str]:
+    """Names that are only used as those of variables of a module or class, and nothing is imported by."""
     found: set[str] = set()
     reached: set[str] = set()
     for part in nested(code):
         for step in dis.get_instructions(part):
             if step.opcode in dis.hasname:
                 (found if step.opcode in GLOBALS else reached).add(step.argval)
-    return {name for name in found - reached if name[:1] == "_" and name[:2] != "__"}
+    return found - reached
 
 
 def identity(code: types.CodeType) -> tuple[object, ...]:
@@ -172,4 +219,6 @@ def _constant_identity(constant: object) -> object:
         return identity(constant)  # type: ignore[arg-type]
     if kind is tuple or kind is frozenset:
         return kind, tuple(map(_constant_identity, constant))  # type: ignore[call-overload]
+    if isinstance(constant, slice):  # since Python 3.14
+        return kind, tuple(map(_constant_identity, (constant.start, constant.stop, constant.step)))
     return kind, repr(constant) if kind is float or kind is complex else constant

@@ -19,10 +19,11 @@ for a short list and for those that nothing here has, which mean what the progra
 open only if listed, and of those only attributes that are neither modules nor mutable containers. What
 imports and assigns attributes could patch a module: it is watched (`watch`), and must not delete any, which
 would undo it; so is what names `type`, which makes generic classes, whose calls assign `__orig_class__` to
-what they return. Calling `__init__` of what is there is not shared beside an import. An object that equals
-and hashes like another can sit in a module's cache and be taken for it: so a program that makes classes must
-not come near modules that cache by values (`re`, `strptime`; `typing` caches nothing here, see `uncached`),
-and one that uses `type` (which makes classes that lie about themselves) not near those that cache by classes
+what they return. Type parameters and aliases by syntax are an import of `typing`, whose objects they lead to.
+Calling `__init__` of what is there is not shared beside an import. An object that equals and hashes like
+another can sit in a module's cache and be taken for it: so a program that makes classes must not come near
+modules that cache by values (`re`, `strptime`; `typing` caches nothing here, see `uncached`), and one that
+uses `type` (which makes classes that lie about themselves) not near those that cache by classes
 (`collections.abc`) or set attributes for them (generic classes); nor be handed it by what does not say so.
 What of the library obeys names that the scan cannot see is guarded instead (see `uncached`). Unknown means
 ALONE.
@@ -45,15 +46,18 @@ from pipeline.sandbox.inside.keeping import looks_as_if_it_kept
 from pipeline.sandbox.inside.names import (
     ASSIGNS_ATTRIBUTE,
     INITIALIZES,
+    INTRINSICS,
     MAKES_CLASSES,
     all_names,
     assigned_attributes,
     assigns_module,
     imported_modules,
+    makes_types_of_typing,
     nested,
     opcodes,
     pattern_names,
     private_names,
+    variables,
 )
 from pipeline.sandbox.inside.vocabulary import (
     CACHING_BY_CLASS,
@@ -98,7 +102,7 @@ _DEFINES = opcodes("""
 _DEFINES_BYTES = bytes(sorted(_DEFINES))
 # Opcodes that tell the scan nothing.
 _DULL_BYTES = bytes(
-    set(range(256)) - (_IMPORTS | _PATTERNS | MAKES_CLASSES | ASSIGNS_ATTRIBUTE | _ASSIGNS_NAME)
+    set(range(256)) - (_IMPORTS | INTRINSICS | _PATTERNS | MAKES_CLASSES | ASSIGNS_ATTRIBUTE | _ASSIGNS_NAME)
 )
 
 
@@ -125,6 +129,12 @@ def _closed_with_imports() -> frozenset[str]:
     loaded = {name.partition(".")[0] for name in sys.modules}
     closed.update((sys.stdlib_module_names | loaded) - OPEN_MODULES)
     return frozenset(closed)
+
+
+def _imported_with_all_others() -> set[str]:
+    """What `from … import *` brings from the open modules."""
+    modules = [vars(sys.modules[name]) for name in OPEN_MODULES]
+    return {name for module in modules for name in module.get("__all__", module)}
 
 
 class Scanned(NamedTuple):
@@ -157,6 +167,8 @@ class Scan:
         self.keeping = KEEPING | KEEPING_MODULES | _changeable()
         self.watch = Watch()
         self.loaded = frozenset(name for name in sys.modules if name[:1] != "_")
+        # As variables they are a program's own: `T`, which nearly all give to a type variable that they make.
+        self.imported_one_by_one = self.watch.unseen - _imported_with_all_others()
         self.closed_with_imports = self.closed | _closed_with_imports() | self.watch.unseen
         self.found: dict[str, bool] = {}
         self.plain: set[str] = set()  # names that reach nothing by their looks
@@ -170,7 +182,9 @@ class Scan:
             classes of its module by the exceptions that it raises, as if it had imported it.
         """
         names, ops = _names_and_ops(code)
-        imports = is_check or bool(near) or bool(ops & _IMPORTS)
+        typed = bool(ops & INTRINSICS) and makes_types_of_typing(nested(code))
+        names |= {"typing"} if typed else set()
+        imports = is_check or bool(near) or bool(ops & _IMPORTS) or typed
         assigned = assigned_attributes(nested(code)) if imports and ops & ASSIGNS_ATTRIBUTE else frozenset()
         unlisted = bool(ops & _IMPORTS) and self._imports_unlisted(code)
         apart = unlisted or _cannot_be_watched(code, assigned, ops, is_check=is_check)
@@ -180,6 +194,8 @@ class Scan:
                 return Scanned(LOST, resets=False, makes_types=False, lost_by=lost_by)
             hidden = any(name[:1] == "_" and name not in OPEN_UNDERSCORED for name in names)
             private = private_names(code) if hidden and not ops & MAKES_CLASSES else set()
+            if imports and not names.isdisjoint(self.imported_one_by_one):
+                private |= variables(code) & self.imported_one_by_one
             idle = idle_names(code, self.loaded, self.closed_with_imports) if imports else set()
             if apart or self._reaches_out(names - idle - private, ops, imports):
                 known = self.loaded | sys.stdlib_module_names

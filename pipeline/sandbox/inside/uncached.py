@@ -10,6 +10,7 @@ import fractions
 import gc
 import os
 import statistics
+import string
 import sys
 import types
 import typing
@@ -32,7 +33,8 @@ def close_ways_to_strings() -> None:
     To be called before a `Watch` is made, which has to know what all share.
     `copy` asks an object how it is made again, and reads, sets and calls what that says by name; next to
     neighbours it copies plain data only. What calls the class of what it is handed calls `type` if that is a
-    class, or hands it out.
+    class, or hands it out. A forward reference is a text that evaluates itself since Python 3.14; whoever has
+    `typing` has one, of a union or a type variable's bound.
     """
     copy.copy = _guarded(copy.copy, lambda x=None, *_, **__: not _is_datum(x))
     copy.deepcopy = _guarded(
@@ -45,6 +47,9 @@ def close_ways_to_strings() -> None:
     chain.parents = property(_guarded(chain.parents.fget, _is_of_class), doc=chain.parents.__doc__)
     library: Any = statistics
     library._coerce = _guarded(library._coerce, lambda *kinds: any(issubclass(kind, type) for kind in kinds))
+    forward: Any = typing.ForwardRef
+    if hasattr(forward, "evaluate"):
+        forward.evaluate = _guarded(forward.evaluate, lambda *_, **__: True)
 
 
 def forbid_ways_to_strings() -> None:
@@ -98,12 +103,15 @@ def _guarded(function: Callable[..., Any], is_abused: Callable[..., bool]) -> Ca
 def make_what_is_lazy() -> None:
     """Have every open module bear what it makes when it is first asked for, for a `Watch` to know it.
 
-    Source: `__getattr__` in Lib/typing.py of CPython 3.13.
+    Source: `__getattr__` in Lib/typing.py of CPython 3.13; `Counter.most_common`, which imports, and
+    `_TemplatePattern` in Lib/string of 3.14.
     """
     for name in OPEN_MODULES:
         module = sys.modules[name]
         for attribute in getattr(module, "__all__", ()):
             getattr(module, attribute, None)
+    collections.Counter().most_common(1)
+    string.Template("").substitute()
 
 
 def note_warnings() -> None:

@@ -48,7 +48,7 @@ OPEN_UNDERSCORED = frozenset(
     __floordiv__ __mod__ __pow__ __neg__ __abs__ __and__ __or__ __xor__ __invert__ __lshift__
     __rshift__ __int__ __float__ __index__ __enter__ __exit__ __reversed__ __qualname__ __module__
     __doc__ __static_attributes__ __firstlineno__ __all__ __author__ __version__ __classcell__
-    __classdictcell__ __conditional_annotations__
+    __classdictcell__ __type_params__
 """.split()
 )
 # Names that stand for a cache: modules, and functions of modules that have none otherwise.
@@ -63,8 +63,8 @@ CACHING_BY_CLASS = frozenset(
 # or that ask abstract ones.
 HANDED_OVER = frozenset("collections Counter decimal Decimal fractions Fraction".split())
 # What sets attributes by name for classes that say how: `__call__` of a class of generic classes (which
-# `typing` tells what it was made from).
-SETTING_ATTRIBUTES = frozenset("Generic Protocol".split())
+# `typing` tells what it was made from). The last is in every class that says `class A[T]`.
+SETTING_ATTRIBUTES = frozenset("Generic Protocol __type_params__".split())
 # `type`, and what of `typing` hands it out.
 TYPE = frozenset("type Type get_origin".split())
 # What a program uses that means to keep something outside its namespace. Not a boundary: whoever hides it (in

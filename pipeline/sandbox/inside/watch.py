@@ -35,7 +35,7 @@ class Watch:
     """
 
     def __init__(self) -> None:
-        things = _led_to_by([sys.modules[name] for name in OPEN_MODULES])
+        things = _led_to_by([*(sys.modules[name] for name in OPEN_MODULES), *_handed_to_annotations()])
         self._held = [held for thing in things if (held := _changeable_attributes(thing)) is not None]
         self._telling: list[type] = [
             thing
@@ -140,6 +140,16 @@ def _last_memory_error() -> MemoryError:
         except MemoryError as error:
             errors.append(error.with_traceback(None))
     return errors[-1]
+
+
+def _handed_to_annotations() -> list[type]:
+    """The classes of what the annotations of a `NamedTuple` or `TypedDict` meet in Python 3.14.
+
+    They are called with a member of `Format`, and a `_Stringifier` stands for each name that is not there.
+    Source: `call_annotate_function` in Lib/annotationlib.py of CPython 3.14, which `typing` loads.
+    """
+    library: Any = sys.modules.get("annotationlib")
+    return [library.Format, library._Stringifier] if library else []
 
 
 def _led_to_by(roots: Iterable[object]) -> list[object]:

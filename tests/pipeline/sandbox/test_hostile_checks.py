@@ -407,3 +407,11 @@ def test_no_exception_of_ours_reaches_a_program(handed: str, does: str, sandbox:
     honest = calls + "return str(error)\n"
     check = f"def given(x):\n    {does}\nassert f(given) != 'patched'\n"
     assert met(sandbox, [changes, honest], (), (check,))[1] == ["pass"]
+
+
+def test_no_class_of_typing_that_a_check_hands_over_makes_what_a_neighbour_meets(sandbox: Sandbox):
+    made = "given('T', bound='text').evaluate_bound(1)"  # since Python 3.14
+    changes = f"def f(given):\n    type({made}).kept = 1\n"
+    asks = f"def f(given):\n    return hasattr({made}, 'kept')\n"
+    check = "from typing import TypeVar\nassert f(TypeVar) is False\n"
+    assert met(sandbox, [changes, asks], (), (check,))[1] == met(sandbox, [asks], (), (check,))[0]

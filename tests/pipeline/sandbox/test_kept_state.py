@@ -30,6 +30,20 @@ KEEPS = {
             "{0.__globals__[_overload_registry][kept]}".format(typing.cast)
             return shown
     """,
+    "in a module that another imports when it is first needed": """
+        import collections
+        def f():
+            was = str(collections.heapq)
+            collections.Counter("a").most_common(1)
+            return was
+    """,
+    "in a pattern that is compiled when it is first needed": """
+        import string
+        def f():
+            was = str(string.Template.flags)
+            string.Template("").substitute()
+            return was
+    """,
     "in the attribute in which a module notes that it warned": """
         import random
         def f():

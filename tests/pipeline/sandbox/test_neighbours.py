@@ -223,6 +223,74 @@ REACHES = {
         "import typing\ndef f(x):\n    type(typing.List).kept = x\n    return x\n",
         "import typing\ndef f(x):\n    return typing.List.kept\n",
     ),
+    "the class of what stands for a name that an annotation does not find": (
+        """
+        from typing import TypedDict
+        D = TypedDict("D", {})
+        def annotate(format):
+            if format != 2:
+                raise NotImplementedError
+            type(missing).kept = 1
+            return {}
+        def f(x):
+            type(D)("E", (D,), {"__annotate__": annotate})
+            return x
+    """,
+        """
+        from typing import TypedDict
+        D = TypedDict("D", {})
+        found = []
+        def annotate(format):
+            if format != 2:
+                raise NotImplementedError
+            found.append(hasattr(type(missing), "kept"))
+            return {}
+        def f(x):
+            type(D)("E", (D,), {"__annotate__": annotate})
+            return found
+    """,
+    ),
+    "the format that annotations are called with": (
+        """
+        from typing import NamedTuple
+        def f(x):
+            class A(NamedTuple):
+                def __annotate__(format):
+                    format.kept = 1
+                    return {}
+            return x
+    """,
+        """
+        from typing import NamedTuple
+        def f(x):
+            found = []
+            class A(NamedTuple):
+                def __annotate__(format):
+                    found.append(hasattr(format, "kept"))
+                    return {}
+            return found
+    """,
+    ),
+    "a type variable of the library": (
+        "import typing\nT = typing.T\ndef f(x):\n    T.kept = x\n    return x\n",
+        "import typing\ndef f(x):\n    return hasattr(typing.T, 'kept')\n",
+    ),
+    "the same by an import": (
+        "from typing import T\ndef f(x):\n    T.kept = x\n    return x\n",
+        "from typing import T\ndef f(x):\n    return hasattr(T, 'kept')\n",
+    ),
+    "a class of typing, by what a type variable unpacks to without an import": (
+        "def g[*Ts]():\n    return [*Ts][0]\ndef f(x):\n    type(g()).kept = x\n    return x\n",
+        "def g[*Ts]():\n    return [*Ts][0]\ndef f(x):\n    return hasattr(g(), 'kept')\n",
+    ),
+    "a class of typing, by what an alias unpacks to": (
+        "type A = tuple[int]\ndef f(x):\n    type([*A][0]).kept = x\n    return x\n",
+        "type A = tuple[int]\ndef f(x):\n    return hasattr([*A][0], 'kept')\n",
+    ),
+    "a class of typing, by a generic class": (
+        "class A[T]:\n    pass\ndef f(x):\n    type(A[int]).kept = x\n    return x\n",
+        "class A[T]:\n    pass\ndef f(x):\n    return hasattr(type(A[int]), 'kept')\n",
+    ),
     "what an attribute was before a call that never ends": (
         "import math\ndef f(x):\n    math.pi = 3\n    while x > 1:\n        pass\n    return x\n",
         "import math\ndef f(x):\n    return math.pi\n",
@@ -359,6 +427,12 @@ def test_what_a_module_makes_for_whoever_asks_first_is_not_for_the_next_to_chang
     asks, changes = made.format("ContextManager"), made.format("ContextManager.kept = x")
     honest = made.format("x = hasattr(ContextManager, 'kept')")
     assert met(sandbox, [asks, changes, honest], ("f(1)",)) == [["1"], ["1"], ["False"]]
+
+
+def test_what_a_module_imports_for_whoever_needs_it_first_is_there_for_all(sandbox: Sandbox):
+    needs = "from collections import Counter\ndef f(x):\n    return Counter([x]).most_common(1)\n"
+    asks = "import collections\ndef f(x):\n    return str(collections.heapq)\n"
+    assert met(sandbox, [needs, asks], ("f(1)",))[1] == met(sandbox, [asks], ("f(1)",))[0]
 
 
 def test_no_neighbour_waits_for_the_thousands_of_classes_made_from_an_abstract_one(sandbox: Sandbox):

@@ -208,6 +208,35 @@ CHANGES_WHAT_ALL_SHARE = {
         """,
         "()",
     ),
+    "by a union of a text, which is a forward reference and evaluates itself": (
+        """
+        from typing import Union
+        def f(x):
+            Union["setattr(__import__('math'), 'tau', 666)"].evaluate()
+        """,
+        "import math\ndef f(x):\n    return math.tau < 7\n",
+        "True",
+    ),
+    "by a type variable that is bound to a text, which evaluates itself": (
+        """
+        from typing import TypeVar
+        def f(x):
+            text = "setattr(__import__('math'), 'tau', 666)"
+            TypeVar("T", bound=text).evaluate_bound(1).evaluate()
+        """,
+        "import math\ndef f(x):\n    return math.tau < 7\n",
+        "True",
+    ),
+    "by a class of annotations that do not evaluate, whose texts are then evaluated": (
+        """
+        from typing import NamedTuple
+        def f(x):
+            class A(NamedTuple):
+                a: (f.nothing, str(**{"a=setattr(__import__('math'), 'tau', 666), b": 1}))[1]
+        """,
+        "import math\ndef f(x):\n    return math.tau < 7\n",
+        "True",
+    ),
     "by calling a module an abstract method": (
         "import math\nfrom typing import abstractmethod\ndef f(x):\n    abstractmethod(math)\n",
         "import math\ndef f(x):\n    return hasattr(math, '__isabstractmethod__')\n",

@@ -72,10 +72,19 @@ def test_programs_that_only_define_are_loaded_once(scan: Scan, text: str):
         + F,
         "from typing import List\nclass Node:\n    def __init__(self, at: List[int]):\n        self.at = at\n"
         + F,
+        "from typing import Generic, TypeVar\nT = TypeVar('T')\nclass Box(Generic[T]):\n"
+        "    def __init__(self, item: T) -> None:\n        self.item = item\n" + F,
     ],
 )
 def test_programs_with_state_of_their_own_are_loaded_for_every_call(scan: Scan, text: str):
     assert scan.program(compiled(text)).tier == FRESH
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="type parameters are new in Python 3.12")
+def test_generic_classes_share_unless_they_may_say_what_calling_them_makes(scan: Scan):
+    box = "class Box[T]{}:\n    def __init__(self, item: T) -> None:\n        self.item: T = item\n" + F
+    assert scan.program(compiled(box.format(""))).tier == FRESH
+    assert scan.program(compiled("class M(type):\n    pass\n" + box.format("(metaclass=M)"))).tier == OWN
 
 
 @pytest.mark.parametrize(
@@ -105,6 +114,9 @@ def test_programs_that_leave_only_functions_and_constants_are_loaded_once(scan: 
         "pair = 1, []\n" + F,
         "from functools import lru_cache\n@lru_cache\ndef f(x):\n    return x\n",
         "from typing import List\nclass Solution:\n    def f(self, x: List[int]):\n        return x\n",
+        "import math\nif math.pi:\n    LIMIT: int = 7\ndef f(x: int) -> int:\n    return x\n",
+        F + "class A:\n    n: int\n    if f:\n        m: 'A' = 1\n",
+        "from typing import NamedTuple\nclass A(NamedTuple):\n    n: int = 1\n" + F,
     ],
 )
 def test_programs_that_leave_more_are_not_taken_for_fixed(scan: Scan, text: str):
@@ -170,6 +182,9 @@ def test_programs_that_look_outside_get_a_process(scan: Scan, text: str):
         "import json as j\ndef f(x):\n    j.kept = x\n",
         "import json\ndef f(x, m=json):\n    m.kept = x\n",
         "import json\ndef f(x):\n    return json._default_decoder\n",
+        "import statistics\ndef f(x):\n    return statistics.__conditional_annotations__.add(x)\n",
+        "import statistics\ndef f(x):\n    return statistics.__annotate__(x)\n",
+        "def f(x):\n    return '{0.__annotations__[x]}'.format(f)\n",
         "__builtins__['len'] = None\n",
         "def f(x):\n    return ().__class__.__base__.__subclasses__()\n",
         "def f(x):\n    setattr(x, 'a', 1)\n",
@@ -265,3 +280,7 @@ def test_identity_leaves_out_layout_and_comments_and_nothing_else():
     ):
         assert one != identity(compiled(other))
     assert identity(compiled("x = 0.0")) != identity(compiled("x = -0.0"))
+    assert identity(compiled("x = y[1:2]")) == identity(compiled("x = y[1 : 2]"))
+    for other in ("x = y[1.0:2]", "x = y[True:2]", "x = y[1:2.0, 0]"):
+        assert identity(compiled("x = y[1:2]")) != identity(compiled(other))
+    assert identity(compiled("x = y[1:(0.0, 2)]")) != identity(compiled("x = y[1:(-0.0, 2)]"))
