@@ -69,17 +69,17 @@ def in_threads(function: Callable[[A], B], items: Iterable[A], n_threads: int) -
     """
     remaining = iter(items)
     under_way: deque[tuple[A, Future[B]]] = deque()
-    with ThreadPoolExecutor(n_threads) as pool:
-        try:
-            while True:
-                for item in islice(remaining, BATCHES_AHEAD * n_threads - len(under_way)):
-                    under_way.append((item, pool.submit(function, item)))
-                if not under_way:
-                    return
-                item, future = under_way.popleft()
-                yield item, future.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+    pool = ThreadPoolExecutor(n_threads)
+    try:
+        while True:
+            for item in islice(remaining, BATCHES_AHEAD * n_threads - len(under_way)):
+                under_way.append((item, pool.submit(function, item)))
+            if not under_way:
+                return
+            item, future = under_way.popleft()
+            yield item, future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _each(function: Callable[[A], B], batch: list[A]) -> list[B]:
