@@ -7,7 +7,7 @@ from functools import cached_property
 
 from pipeline.extraction.definitions import IMPORTS, SCOPES, Definition, bound, definition, used
 from pipeline.extraction.rounds import changed, counted, names_of, taken_from
-from pipeline.extraction.syntax import parsed
+from pipeline.extraction.syntax import name_of, parsed
 
 COMPOUND = (ast.For, ast.While, ast.If, ast.With, ast.Try)
 PLAIN_TARGETS = (ast.Name, ast.Tuple, ast.List)
@@ -93,8 +93,8 @@ def asserts(node: ast.AST) -> bool:
     return any(
         isinstance(child, ast.Assert)
         or (isinstance(child, ast.Expr) and isinstance(child.value, ast.Compare))
-        or (isinstance(child, ast.Call) and _callee(child).startswith("assert"))
-        or (isinstance(child, ast.Call) and _callee(child) in ("raises", "fail"))
+        or (isinstance(child, ast.Call) and name_of(child.func).startswith("assert"))
+        or (isinstance(child, ast.Call) and name_of(child.func) in ("raises", "fail"))
         or (isinstance(child, ast.Raise) and child.exc is not None and "AssertionError" in used(child.exc))
         for child in ast.walk(node)
     )
@@ -112,20 +112,13 @@ def called(node: ast.AST) -> set[str]:
     return {function.id for function in calls if isinstance(function, ast.Name)}
 
 
-def _callee(call: ast.Call) -> str:
-    match call.func:
-        case ast.Name(id=name) | ast.Attribute(attr=name):
-            return name
-    return ""
-
-
 def shows(statement: ast.stmt) -> bool:
     """Whether it only prints or documents, or starts a test runner."""
     match statement:
         case ast.Expr(value=ast.Constant()):
             return True
         case ast.Expr(value=ast.Call() as call):
-            return _callee(call) in ("print", "main") or _callee(call).startswith("test")
+            return name_of(call.func) in ("print", "main") or name_of(call.func).startswith("test")
     return False
 
 

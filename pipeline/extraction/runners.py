@@ -6,6 +6,7 @@ import unittest
 from collections.abc import Iterable, Iterator, Sequence, Set
 
 from pipeline.extraction.definitions import used
+from pipeline.extraction.syntax import call_of, name_of
 
 RAISES = frozenset({"raises", "assertRaises"})
 RAISES_REGEX = frozenset({"assertRaisesRegex", "assertRaisesRegexp"})
@@ -134,8 +135,8 @@ class _Plain(ast.NodeTransformer):
         self.generic_visit(node)
         match node.items:
             case [ast.withitem(ast.Call(func=manager, args=[kind, *args], keywords=keywords), target)]:
-                patterns = args[:1] if _name(manager) in RAISES_REGEX else _given(keywords, "match")
-                if _name(manager) in RAISES | RAISES_REGEX:
+                patterns = args[:1] if name_of(manager) in RAISES_REGEX else _given(keywords, "match")
+                if name_of(manager) in RAISES | RAISES_REGEX:
                     name = target.id if isinstance(target, ast.Name) else None
                     self.caught |= {name} if name else set()
                     checks = [_matches(pattern, RAISED) for pattern in patterns]
@@ -150,12 +151,12 @@ class _Plain(ast.NodeTransformer):
         self.generic_visit(node)
         match node.value:
             case ast.Call(func=function, args=[kind, pattern, called, *args], keywords=keywords) if (
-                _name(function) in RAISES_REGEX
+                name_of(function) in RAISES_REGEX
             ):
                 checks = [_matches(pattern, RAISED)]
                 return expecting(kind, [ast.Expr(ast.Call(called, args, keywords))], then=checks)
             case ast.Call(func=function, args=[kind, called, *args], keywords=keywords) if (
-                _name(function) in RAISES
+                name_of(function) in RAISES
             ):
                 return expecting(kind, [ast.Expr(ast.Call(called, args, keywords))])
             case ast.Call(func=ast.Attribute(value=ast.Name(id=error), attr="match"), args=[pattern]):
@@ -171,14 +172,14 @@ class _Plain(ast.NodeTransformer):
                 if attribute in CAUGHT:
                     return whole
                 if attribute in ("type", "typename"):
-                    kind = _called("type", whole)
+                    kind = call_of("type", whole)
                     return kind if attribute == "type" else ast.Attribute(kind, "__name__", ast.Load())
         return node
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         """`pytest.approx` is a definition of the test's own, and nobody's but unittest's is `assertEqual`."""
         self.generic_visit(node)
-        name = _name(node.func)
+        name = name_of(node.func)
         if name == APPROX or (name.startswith("assert") and hasattr(unittest.TestCase, name)):
             node.func = ast.Name(name, ast.Load())
         return node
@@ -190,7 +191,7 @@ class _Plain(ast.NodeTransformer):
             return node
         for value, approx in ((node.left, node.comparators[0]), (node.comparators[0], node.left)):
             match approx:
-                case ast.Call(func=function, args=[expected, *tolerances], keywords=keywords) if _name(
+                case ast.Call(func=function, args=[expected, *tolerances], keywords=keywords) if name_of(
                     function
                 ) == APPROX and all(map(_is_number, [expected, *tolerances])):
                     if not _given(keywords, "nan_ok"):
@@ -199,7 +200,7 @@ class _Plain(ast.NodeTransformer):
 
 
 def _makes_subtest(manager: ast.expr) -> bool:
-    return isinstance(manager, ast.Call) and _name(manager.func) == SUBTEST
+    return isinstance(manager, ast.Call) and name_of(manager.func) == SUBTEST
 
 
 def _near(value: ast.expr, expected: ast.expr, tolerance: ast.expr) -> ast.expr:
@@ -236,20 +237,9 @@ def _tolerance(approx: ast.Call, expected: ast.expr) -> ast.expr:
     absolute = named.get("abs", ast.Constant(ABSOLUTE))
     if "abs" in named and "rel" not in named:
         return absolute
-    relative = ast.BinOp(named.get("rel", ast.Constant(RELATIVE)), ast.Mult(), _called("abs", expected))
-    return _called("max", relative, absolute)
+    relative = ast.BinOp(named.get("rel", ast.Constant(RELATIVE)), ast.Mult(), call_of("abs", expected))
+    return call_of("max", relative, absolute)
 
 
 def _given(keywords: Iterable[ast.keyword], name: str) -> list[ast.expr]:
     return [keyword.value for keyword in keywords if keyword.arg == name]
-
-
-def _called(function: str, *args: ast.expr) -> ast.Call:
-    return ast.Call(ast.Name(function, ast.Load()), list(args), [])
-
-
-def _name(function: ast.expr) -> str:
-    match function:
-        case ast.Name(id=name) | ast.Attribute(attr=name):
-            return name
-    return ""

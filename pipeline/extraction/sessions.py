@@ -5,7 +5,7 @@ import doctest
 from collections.abc import Iterator
 
 from pipeline.extraction.runners import RAISED, expecting
-from pipeline.extraction.syntax import parsed
+from pipeline.extraction.syntax import call_of, parsed
 
 
 def examples(text: str) -> Iterator[list[ast.stmt] | None]:
@@ -28,13 +28,13 @@ def _shown(body: list[ast.stmt], example: doctest.Example) -> list[ast.stmt] | N
     match body:
         case [ast.Expr(value=shown)] if example.exc_msg:
             kind, _, message = example.exc_msg.strip().partition(": ")
-            told = [_equal(_called("str", ast.Name(RAISED, ast.Load())), ast.Constant(message))]
+            told = [_equal(call_of("str", ast.Name(RAISED, ast.Load())), ast.Constant(message))]
             error = _value(kind)
             return [expecting(error, [ast.Expr(shown)], then=told if message else [])] if error else None
         case [ast.Expr(value=ast.Call(func=ast.Name(id="print"), args=[shown], keywords=[]))]:
-            return [_equal(_called("str", shown), printed)]
+            return [_equal(call_of("str", shown), printed)]
         case [ast.Expr(value=ast.Call(func=ast.Name(id="print"), args=several, keywords=[]))]:
-            texts = _called("map", ast.Name("str", ast.Load()), ast.List(several, ast.Load()))
+            texts = call_of("map", ast.Name("str", ast.Load()), ast.List(several, ast.Load()))
             joined = ast.Call(ast.Attribute(ast.Constant(" "), "join", ast.Load()), [texts], [])
             return [_equal(joined, printed)]
         case [ast.Expr(value=ast.Call(func=ast.Name(id="print")))]:
@@ -56,7 +56,3 @@ def _value(text: str) -> ast.expr | None:
 
 def _equal(left: ast.expr, right: ast.expr) -> ast.stmt:
     return ast.Assert(ast.Compare(left, [ast.Eq()], [right]), None)
-
-
-def _called(function: str, *args: ast.expr) -> ast.Call:
-    return ast.Call(ast.Name(function, ast.Load()), list(args), [])

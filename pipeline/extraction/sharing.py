@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 
 from pipeline.extraction.definitions import used
 from pipeline.extraction.rounds import names_of
+from pipeline.extraction.syntax import name_of
 
 # How deep what bears a name can be changed; what is not there may be anything.
 Depths = Mapping[str, float]
@@ -78,7 +79,7 @@ def handed(node: ast.AST, functions: Set[str], depths: Depths) -> Iterator[str]:
             given = {n: g.iter for g in node.generators for n in names_of(g.target)}
         case ast.Call(func=function, args=args, keywords=keywords):
             values = [*args, *(keyword.value for keyword in keywords)]
-            spread = _name(function) in SPREADING
+            spread = name_of(function) in SPREADING
             if _is_one_of(function, functions) or any(_is_one_of(value, functions) for value in values):
                 for value in values:
                     yield from (n for n in shared(value, depths, int(spread)) if n not in functions)
@@ -108,7 +109,7 @@ def shared(value: ast.expr, depths: Depths, level: int = 0) -> Iterator[str]:
         case ast.BinOp(left=left, right=right):
             parts, deeper = [left, right], level + 1
         case ast.Call(func=function, args=parts, keywords=keywords):
-            name = _name(function)
+            name = name_of(function)
             owner = [function.value] if isinstance(function, ast.Attribute) else []
             if (
                 name == COPIES_ALL
@@ -166,10 +167,3 @@ def _below(whole: float) -> float:
 
 def _is_one_of(node: ast.expr, functions: Set[str]) -> bool:
     return isinstance(node, ast.Name) and node.id in functions
-
-
-def _name(function: ast.expr) -> str:
-    match function:
-        case ast.Name(id=name) | ast.Attribute(attr=name):
-            return name
-    return ""

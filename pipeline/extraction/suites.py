@@ -9,6 +9,7 @@ from typing import cast
 from pipeline.extraction.definitions import used
 from pipeline.extraction.facts import asserts
 from pipeline.extraction.forms import keywords_of
+from pipeline.extraction.syntax import name_of
 
 # Methods that run before each test, in their order.
 SETUP = ("setUpClass", "setup_class", "setUp", "setup_method", "setup")
@@ -123,10 +124,7 @@ def _is_set(function: ast.FunctionDef, option: str) -> bool:
 
 
 def _is_named(decorator: ast.expr, name: str) -> bool:
-    match decorator.func if isinstance(decorator, ast.Call) else decorator:
-        case ast.Name(id=found) | ast.Attribute(attr=found):
-            return found == name
-    return False
+    return name_of(decorator.func if isinstance(decorator, ast.Call) else decorator) == name
 
 
 def _taken(method: ast.FunctionDef) -> set[str]:

@@ -101,3 +101,16 @@ def _longest_prefix(lines: list[str]) -> tuple[int, list[ast.stmt]]:
         at_error = tree.lineno - 1 if tree and tree.lineno else count // 2
         count = min(count - 1, max(at_error, 0))
     return 0, []
+
+
+def call_of(function: str, *args: ast.expr) -> ast.Call:
+    """A call of what bears the name."""
+    return ast.Call(ast.Name(function, ast.Load()), list(args), [])
+
+
+def name_of(function: ast.expr) -> str:
+    """The name or attribute by which something is called, or nothing."""
+    match function:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+    return ""
